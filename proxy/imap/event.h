@@ -1,0 +1,123 @@
+// What the observer of an IMAP conversation hands out: small values, no text of a peer and no views.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/imap/status.h"
+
+namespace imapmeter::imap {
+
+// Time is a parameter here, never read: tests move it by hand.
+using TimePoint = std::chrono::steady_clock::time_point;
+
+enum class Direction : std::uint8_t { client_to_server, server_to_client };
+inline constexpr std::size_t direction_count = 2;
+std::string_view name(Direction direction) noexcept;
+
+enum class ResponseKind : std::uint8_t { greeting, tagged, untagged };
+inline constexpr std::size_t response_kind_count = 3;
+std::string_view name(ResponseKind kind) noexcept;
+
+// One status response, emitted when its LF has been read. Each line is emitted once.
+struct Status {
+  ResponseKind kind = ResponseKind::untagged;
+  Condition condition = Condition::ok;
+  ResponseCode code = ResponseCode::none;
+  StatusCodeSet members;  // the ImapStatusCode members that this response raises
+};
+
+// Where a session stands, as a client would say it (RFC 9051 section 3, plus IDLE and "no longer read").
+enum class SessionState : std::uint8_t {
+  connecting,  // until the greeting has been counted
+  not_authenticated,
+  authenticated,
+  selected,
+  idle,    // from the `+` of an IDLE to its tagged response
+  logout,  // from the LF of LOGOUT or the first BYE
+  opaque,
+};
+inline constexpr std::size_t session_state_count = 7;
+std::string_view name(SessionState state) noexcept;
+
+// Why the server said BYE (RFC 9051 section 7.1.5, the four situations).
+enum class ByeReason : std::uint8_t { logout, greeting, inactivity, shutdown };
+inline constexpr std::size_t bye_reason_count = 4;
+std::string_view name(ByeReason reason) noexcept;
+
+enum class CommandResult : std::uint8_t {
+  ok,
+  no,
+  bad,
+  aborted,    // unanswered when the session closed
+  untracked,  // outstanding when the session went opaque, or beyond the table of outstanding commands
+};
+inline constexpr std::size_t command_result_count = 5;
+std::string_view name(CommandResult result) noexcept;
+
+// How a session that saw a greeting went; the first that fits, in this order.
+enum class Outcome : std::uint8_t { unseen, cut, degraded, login_failed, login_rejected, good };
+inline constexpr std::size_t outcome_count = 6;
+std::string_view name(Outcome outcome) noexcept;
+
+// Why a session is relayed without being read any further.
+enum class OpaqueReason : std::uint8_t {
+  sasl_layer,
+  multiplex,
+  compress_error,
+  compress_limit,
+  compress_ratio,
+  upstream_starttls,
+  parser,
+  disabled,
+  unsupported,
+};
+inline constexpr std::size_t opaque_reason_count = 9;
+std::string_view name(OpaqueReason reason) noexcept;
+
+// What looked wrong and was relayed all the same; the first group is seen on the server's side, the second on the
+// client's (`side()` tells which).
+enum class Anomaly : std::uint8_t {
+  greeting_malformed,
+  late_preauth,
+  tagged_bye,
+  repeated_bye,
+  bye_without_text,
+  unmatched_tag,
+  desync,
+  garbage_line,
+  empty_line,
+  bare_lf,
+  nul_octet,
+  code_unclosed,
+  missing_space,
+  double_space,
+  literal_plus_from_server,
+  quote_open_at_literal,
+  data_before_auth,
+  early_completion,
+  unauthenticate_no,
+  other,
+  client_bare_lf,
+  client_nul_octet,
+  client_no_command,
+  client_stray_done,
+  client_impatient_literal,
+  client_octets_during_compress,
+  client_empty_line,
+  client_other,
+};
+inline constexpr std::size_t anomaly_count = static_cast<std::size_t>(Anomaly::client_other) + 1;
+// The label without its side: client_bare_lf and bare_lf are both "bare_lf".
+std::string_view name(Anomaly anomaly) noexcept;
+constexpr Direction side(Anomaly anomaly) noexcept {
+  return anomaly >= Anomaly::client_bare_lf ? Direction::client_to_server : Direction::server_to_client;
+}
+
+// Capability words that need the operator's attention on this leg; what the filter found, not what it took out.
+enum class CapabilityFinding : std::uint8_t { logindisabled, scram_plus };
+inline constexpr std::size_t capability_finding_count = 2;
+
+}  // namespace imapmeter::imap

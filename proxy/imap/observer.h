@@ -1,0 +1,42 @@
+// The only way out of proxy/imap: what a conversation says, in the protocol's words.
+#pragma once
+
+#include <cstddef>
+
+#include "proxy/imap/event.h"
+
+namespace imapmeter::imap {
+
+// Called on the thread that feeds the tracker, in the order of the wire, before the octets are handed on. An
+// implementation must not throw, wait or feed the tracker again.
+class Observer {
+ public:
+  Observer() = default;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  virtual ~Observer() = default;
+
+  // A status response of the server: tagged, untagged or the greeting.
+  virtual void on_status(const Status& status) noexcept = 0;
+  // A line in status position whose condition is none of the five: NOT_DEFINED.
+  virtual void on_undefined_status() noexcept = 0;
+  // The first BYE of the session.
+  virtual void on_bye(ByeReason reason) noexcept = 0;
+  // The session moved between two different states; the first move is out of `connecting`.
+  virtual void on_state(SessionState from, SessionState to) noexcept = 0;
+  // The session authenticated for the first time, PREAUTH included.
+  virtual void on_authenticated() noexcept = 0;
+  // The LF of a command's first line was read.
+  virtual void on_command_started(Command command) noexcept = 0;
+  // Each started command ends exactly once.
+  virtual void on_command_ended(Command command, CommandResult result) noexcept = 0;
+  // `octets` of literals passed, as they pass.
+  virtual void on_literal(Direction direction, std::size_t octets) noexcept = 0;
+  virtual void on_anomaly(Anomaly anomaly) noexcept = 0;
+  // From here on the session is relayed and not read. At most once per session.
+  virtual void on_opaque(OpaqueReason reason) noexcept = 0;
+  // Once, at the end of each session that saw a greeting.
+  virtual void on_outcome(Outcome outcome) noexcept = 0;
+};
+
+}  // namespace imapmeter::imap
