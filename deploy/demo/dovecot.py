@@ -1,0 +1,218 @@
+"""A private Dovecot on loopback: everything it writes lies in one directory, and stop() leaves no process behind.
+
+    server = Dovecot(directory)        # or Dovecot(directory, "mail_plugins = imap_zlib\n")
+    server.start()                     # server.imap and server.imaps are its ports
+    server.add_mail("alice", "INBOX", [b"Subject: one\n\nHello\n"])
+    server.doveadm("kick", "alice")    # alice's clients get `* BYE`
+    server.stop()
+
+Any user name may log in with PASSWORD. The certificate (server.certificate) is for localhost and 127.0.0.1.
+"""
+import grp
+import mailbox
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+
+from processes import Child, free_port, wait_until
+
+PASSWORD = "secret"
+
+# Dovecot puts unix sockets under its base_dir, and the kernel ends their paths at 107 octets.
+LONGEST_DIRECTORY = 70
+
+# The penalty for failed logins is off: behind a proxy every client has the proxy's address, and one client's bad
+# password would delay all.
+CONFIGURATION = """\
+base_dir = {directory}/run
+state_dir = {directory}/state
+log_path = {directory}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = yes
+ssl_cert = <{directory}/cert.pem
+ssl_key = <{directory}/key.pem
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+auth_failure_delay = 0
+mail_location = maildir:~/Maildir
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+first_valid_uid = 100
+mail_max_userip_connections = 0
+service anvil {{
+  chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service stats {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  service_count = 0
+  inet_listener imap {{
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+passdb {{
+  driver = static
+  args = password={password}
+}}
+userdb {{
+  driver = static
+  args = uid={user} gid={group} home={directory}/mail/%u
+}}
+"""
+
+
+class Dovecot:
+    """One server in `directory` (made if absent). `options`: further lines of configuration; they win."""
+
+    def __init__(self, directory, options=""):
+        self.directory = os.path.abspath(directory)
+        self.options = options
+        self.imap = self.imaps = 0
+        self.certificate = self._path("cert.pem")
+        self.log = self._path("dovecot.log")
+        # Dovecot gives no mail to root: started by root, it serves as the user that its package made.
+        root = os.geteuid() == 0
+        self.user = "dovecot" if root else pwd.getpwuid(os.geteuid()).pw_name
+        self.group = "dovecot" if root else grp.getgrgid(os.getegid()).gr_name
+        self._child = None
+        if len(self.directory) > LONGEST_DIRECTORY:
+            raise ValueError(f"Dovecot's directory may have {LONGEST_DIRECTORY} characters: {self.directory}")
+
+    def start(self):
+        """Starts on free ports; returns when both accept. RuntimeError with Dovecot's own words if it cannot."""
+        require("dovecot", "doveadm", "openssl")
+        self._prepare()
+        for _ in range(5):  # a free port can be taken before Dovecot binds it
+            self.imap, self.imaps = free_port(), free_port()
+            self._configure()
+            if self._launch():
+                return self
+            if "Address already in use" not in self._log_text():
+                break
+        raise RuntimeError(f"Dovecot did not start: {self._log_text()[-2000:]}")
+
+    def stop(self):
+        """Ends the server and every process of it. The directory stays."""
+        if self._child:
+            self._child.stop()
+            self._child = None
+
+    def doveadm(self, *arguments):
+        """The output of `doveadm ARGUMENTS`; subprocess.CalledProcessError if it fails."""
+        command = [find("doveadm"), "-c", self._path("dovecot.conf"), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def add_mail(self, user, mailbox_name, messages):
+        """Delivers messages (bytes or email.message.Message) to a mailbox, which is made if absent."""
+        box = mailbox.Maildir(self.maildir(user), create=True)
+        if mailbox_name != "INBOX":
+            name = mailbox_name.replace("/", ".")
+            box = box.get_folder(name) if name in box.list_folders() else box.add_folder(name)
+        for message in messages:
+            box.add(message)
+        self._give(self._path("mail"))
+
+    def maildir(self, user):
+        home = self._path("mail", user)
+        os.makedirs(home, exist_ok=True)
+        return os.path.join(home, "Maildir")
+
+    def pid(self):
+        """The master's process id, as master.pid has it; 0 while there is none."""
+        try:
+            with open(self._path("run", "master.pid"), encoding="ascii") as file:
+                return int(file.read() or 0)
+        except FileNotFoundError:
+            return 0
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _path(self, *names):
+        return os.path.join(self.directory, *names)
+
+    def _prepare(self):
+        os.makedirs(self._path("mail"), exist_ok=True)
+        if os.geteuid() == 0:
+            open_the_way(self.directory)
+        if not os.path.exists(self.certificate):
+            make_certificate(self.certificate, self._path("key.pem"))
+        for name in (self.log, self._path("dovecot.conf")):
+            open(name, "a", encoding="utf-8").close()
+        self._give(self.directory)
+
+    def _configure(self):
+        text = CONFIGURATION.format(directory=self.directory, user=self.user, group=self.group, imap=self.imap,
+                                    imaps=self.imaps, password=PASSWORD)
+        with open(self._path("dovecot.conf"), "w", encoding="utf-8") as file:
+            file.write(text + self.options)
+
+    def _launch(self):
+        open(self.log, "w", encoding="utf-8").close()
+        with open(self.log, "a", encoding="utf-8") as output:
+            self._child = Child([find("dovecot"), "-F", "-c", self._path("dovecot.conf")], stdout=output, stderr=output)
+        # The master binds its ports first and writes master.pid after that.
+        wait_until(lambda: not self._child.running() or self.pid() == self._child.pid, 20, "Dovecot to start")
+        if self._child.running():
+            return True
+        self.stop()
+        return False
+
+    def _log_text(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def _give(self, path):
+        if os.geteuid() != 0:
+            return
+        shutil.chown(path, self.user, self.group)
+        for folder, folders, files in os.walk(path):
+            for name in folders + files:
+                shutil.chown(os.path.join(folder, name), self.user, self.group)
+
+
+def find(program):
+    """The program's path; /usr/sbin is looked into also where the user's PATH leaves it out."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def require(*programs):
+    missing = [program for program in programs if not find(program)]
+    if missing:
+        raise RuntimeError(f"not installed: {', '.join(missing)} (Debian: dovecot-imapd, openssl)")
+
+
+def open_the_way(directory):
+    """Lets Dovecot's user reach the directory: o+x on its parents below the system's directory for scratch files."""
+    scratch = os.path.abspath(tempfile.gettempdir())
+    parent = os.path.dirname(directory)
+    while parent != "/":
+        mode = os.stat(parent).st_mode
+        if not mode & stat.S_IXOTH:
+            if os.path.commonpath([parent, scratch]) != scratch:
+                raise RuntimeError(f"Dovecot's user cannot enter {parent}: choose a directory below {scratch}")
+            os.chmod(parent, mode | stat.S_IXOTH)
+        parent = os.path.dirname(parent)
+
+
+def make_certificate(certificate, key):
+    subprocess.run([find("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "30", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    "-out", certificate, "-keyout", key], check=True, capture_output=True)
