@@ -9,13 +9,14 @@
 Any user name may log in with PASSWORD. The certificate (server.certificate) is for localhost and 127.0.0.1.
 """
 import grp
-import mailbox
+import itertools
 import os
 import pwd
 import shutil
 import stat
 import subprocess
 import tempfile
+import time
 
 from processes import Child, free_port, wait_until
 
@@ -23,6 +24,8 @@ PASSWORD = "secret"
 
 # Dovecot puts unix sockets under its base_dir, and the kernel ends their paths at 107 octets.
 LONGEST_DIRECTORY = 70
+
+delivered = itertools.count()
 
 # The penalty for failed logins is off: behind a proxy every client has the proxy's address, and one client's bad
 # password would delay all.
@@ -116,20 +119,15 @@ class Dovecot:
         command = [find("doveadm"), "-c", self._path("dovecot.conf"), *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
-    def add_mail(self, user, mailbox_name, messages):
-        """Delivers messages (bytes or email.message.Message) to a mailbox, which is made if absent."""
-        box = mailbox.Maildir(self.maildir(user), create=True)
-        if mailbox_name != "INBOX":
-            name = mailbox_name.replace("/", ".")
-            box = box.get_folder(name) if name in box.list_folders() else box.add_folder(name)
+    def add_mail(self, user, mailbox, messages):
+        """Delivers messages (bytes) in this order to a mailbox (`Lists/IMAP`), which is made if absent."""
+        folders = [self._path("mail", user), self._path("mail", user, "Maildir")]
+        if mailbox != "INBOX":
+            folders.append(os.path.join(folders[-1], "." + mailbox.replace("/", ".")))
+        for folder in folders + [os.path.join(folders[-1], name) for name in ("cur", "new", "tmp")]:
+            self._make_folder(folder)
         for message in messages:
-            box.add(message)
-        self._give(self._path("mail"))
-
-    def maildir(self, user):
-        home = self._path("mail", user)
-        os.makedirs(home, exist_ok=True)
-        return os.path.join(home, "Maildir")
+            self._deliver(folders[-1], message)
 
     def pid(self):
         """The master's process id, as master.pid has it; 0 while there is none."""
@@ -154,9 +152,8 @@ class Dovecot:
             open_the_way(self.directory)
         if not os.path.exists(self.certificate):
             make_certificate(self.certificate, self._path("key.pem"))
-        for name in (self.log, self._path("dovecot.conf")):
-            open(name, "a", encoding="utf-8").close()
         self._give(self.directory)
+        self._give(self._path("mail"))
 
     def _configure(self):
         text = CONFIGURATION.format(directory=self.directory, user=self.user, group=self.group, imap=self.imap,
@@ -179,13 +176,26 @@ class Dovecot:
         with open(self.log, encoding="utf-8", errors="replace") as file:
             return file.read()
 
+    def _make_folder(self, path):
+        try:
+            os.mkdir(path, 0o700)
+            self._give(path)
+        except FileExistsError:
+            pass
+
+    def _deliver(self, maildir, message):
+        """Dovecot sees a message the moment it is in new/, so it is complete and Dovecot's own before that."""
+        seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+        name = f"{seconds}.M{nanoseconds // 1000:06}P{os.getpid()}Q{next(delivered)}.localhost"
+        draft = os.path.join(maildir, "tmp", name)
+        with open(draft, "xb") as file:
+            file.write(message)
+        self._give(draft)
+        os.rename(draft, os.path.join(maildir, "new", name))
+
     def _give(self, path):
-        if os.geteuid() != 0:
-            return
-        shutil.chown(path, self.user, self.group)
-        for folder, folders, files in os.walk(path):
-            for name in folders + files:
-                shutil.chown(os.path.join(folder, name), self.user, self.group)
+        if os.geteuid() == 0:
+            shutil.chown(path, self.user, self.group)
 
 
 def find(program):
