@@ -1,0 +1,31 @@
+"""What the integration tests share: fake peers whose every octet and close is scripted, the real binary as a process,
+a strict reader of its metrics, and the invariants that hold after every test.
+
+    upstream = FakeUpstream()                      # manual: accept() hands out connections
+    with upstream, Proxy(upstream) as proxy:
+        client = proxy.connect()                   # TLS, verified against nothing (the certificate is self-signed)
+        server = upstream.accept()
+        server.send(b"* OK ready\\r\\n")
+        client.expect(b"* OK ready\\r\\n")
+        server.reset()
+        client.finish()                            # "close_notify+fin", "fin", "reset" or "close_notify+reset"
+        proxy.scrape().sum("imapmeter_sessions_closed_total", reason="upstream_reset")
+"""
+
+from .case import IntegrationCase
+from .certificates import Certificates
+from .chunking import CHUNKINGS, chunks, seed
+from .client import FakeClient, well_behaved_session
+from .exposition import Exposition, ExpositionError, parse
+from .invariants import Baseline, check_invariants
+from .process import Process
+from .proxy import Proxy
+from .timing import FACTOR, scaled, wait_until
+from .upstream import FakeUpstream, honest_server
+from .wire import Wire, WireTimeout
+
+__all__ = [
+    "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient", "FakeUpstream",
+    "IntegrationCase", "Process", "Proxy", "Wire", "WireTimeout", "check_invariants", "chunks", "honest_server",
+    "parse", "scaled", "seed", "wait_until", "well_behaved_session",
+]

@@ -1,0 +1,50 @@
+"""IntegrationCase: a test with one FakeUpstream and one Proxy, whose end checks the invariants."""
+
+import sys
+import unittest
+
+from .client import FakeClient, well_behaved_session
+from .invariants import Baseline, check_invariants
+from .proxy import Proxy
+from .upstream import FakeUpstream, honest_server
+from .wire import Wire
+
+GREETING = b"* OK ready\r\n"
+
+
+class IntegrationCase(unittest.TestCase):
+    """start() in the test; the invariants are checked behind it, unless the test stopped the proxy itself."""
+
+    upstream: FakeUpstream
+    proxy: Proxy
+    baseline: Baseline
+
+    def start(self, upstream: FakeUpstream | None = None, **options) -> None:
+        """`upstream` (a manual one by default) and a Proxy(upstream, **options) that has served one session."""
+        self.upstream = self.enterContext(upstream or FakeUpstream())
+        self.proxy = Proxy(self.upstream, **options)
+        self.addCleanup(self.proxy.close)
+        self.addCleanup(self._say_why)
+        script, self.upstream.script = self.upstream.script, honest_server
+        well_behaved_session(self.proxy.address, self.proxy.tls)
+        self.baseline = Baseline.of(self.proxy)
+        self.upstream.script = script
+
+    def session(self, greeting: bytes = GREETING, **options) -> tuple[FakeClient, Wire]:
+        """A client and its upstream connection, greeted."""
+        client = self.enterContext(self.proxy.connect(**options))
+        server = self.upstream.accept()
+        if greeting:
+            server.send(greeting)
+            client.expect(greeting)
+        return client, server
+
+    def check_invariants(self) -> None:
+        check_invariants(self.proxy, self.baseline, self.upstream)
+
+    def closed(self, reason: str, phase: str) -> int:
+        return int(self.proxy.scrape().sum("imapmeter_sessions_closed_total", reason=reason, phase=phase))
+
+    def _say_why(self) -> None:
+        if not getattr(self._outcome, "success", True):
+            print(f"--- the end of imapmeter's log ---\n{self.proxy.tail()}", file=sys.stderr)

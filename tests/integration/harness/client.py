@@ -1,0 +1,56 @@
+"""FakeClient: a Wire that dials imapmeter, and the well-behaved session that must always succeed."""
+
+import socket
+import ssl
+import time
+
+from .certificates import trusting_nothing
+from .timing import scaled
+from .wire import Wire
+
+PASSWORD = "canary-2f6a1c"  # never in a log, a metric or an argument
+
+
+class FakeClient(Wire):
+    """tls: True for imaps, False for plain, or an SSLContext. handshake=False leaves the socket bare, to be
+    driven octet by octet."""
+
+    def __init__(self, address: tuple[str, int], tls: bool | ssl.SSLContext = True, *, handshake: bool = True,
+                 receive_buffer: int = 0, send_buffer: int = 0, **options):
+        timeout = options.get("timeout", 10.0)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        if receive_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if send_buffer:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        sock.settimeout(scaled(timeout))
+        try:
+            sock.connect(address)
+            context = tls if isinstance(tls, ssl.SSLContext) else trusting_nothing() if tls else None
+            super().__init__(sock, context, hostname="localhost", **options)
+            if context is not None and handshake:
+                self.handshake()
+        except BaseException:
+            sock.close()
+            raise
+
+    def command(self, line: bytes) -> list[bytes]:
+        """Sends a command, returns the lines up to its tagged response."""
+        self.send(line + b"\r\n")
+        return self.read_until(line.split(b" ", 1)[0] + b" ")
+
+
+def well_behaved_session(address: tuple[str, int], tls: bool | ssl.SSLContext = True) -> float:
+    """LOGIN, SELECT, FETCH, LOGOUT against honest_server; returns its seconds, raises if anything is amiss."""
+    start = time.monotonic()
+    with FakeClient(address, tls) as client:
+        client.read_until(b"* OK ")
+        for line in (b"w1 LOGIN user " + PASSWORD.encode(), b"w2 SELECT INBOX", b"w3 FETCH 1 BODY[]", b"w4 LOGOUT"):
+            answer = client.command(line)[-1]
+            if b" OK" not in answer:
+                raise AssertionError(f"well-behaved session: {answer!r}")
+        end = client.finish()
+        if end != ("close_notify+fin" if tls else "fin"):
+            raise AssertionError(f"well-behaved session ended by {end}")
+    return time.monotonic() - start

@@ -1,0 +1,44 @@
+"""A child process as /proc sees it."""
+
+import os
+from pathlib import Path
+
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """Reads of a live process; each raises FileNotFoundError or ProcessLookupError once it is gone."""
+
+    def __init__(self, pid: int):
+        self.pid = pid
+        self._proc = Path(f"/proc/{pid}")
+
+    def fds(self) -> int:
+        return len(os.listdir(self._proc / "fd"))
+
+    def threads(self) -> int:
+        return int(self._status("Threads"))
+
+    def rss(self) -> int:
+        """Octets resident."""
+        return int(self._status("VmRSS").split()[0]) * 1024
+
+    def cpu_seconds(self) -> float:
+        """User and system, all threads."""
+        fields = (self._proc / "stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def sanitized(self) -> bool:
+        """Built with a sanitizer: its resident size says nothing about the product."""
+        maps = (self._proc / "maps").read_text(encoding="utf-8", errors="replace")
+        return "libasan" in maps or "libtsan" in maps
+
+    def secrets_in_sight(self, secret: str) -> list[str]:
+        """Which of its world-readable descriptions contain `secret`."""
+        return [name for name in ("cmdline", "environ") if secret.encode() in (self._proc / name).read_bytes()]
+
+    def _status(self, key: str) -> str:
+        for line in (self._proc / "status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith(key + ":"):
+                return line.split(":", 1)[1].strip()
+        raise KeyError(key)

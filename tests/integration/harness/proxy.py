@@ -1,0 +1,230 @@
+"""Proxy: the real binary, started on port 0, with its logs, its process and its metrics."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+from .client import FakeClient
+from .exposition import Exposition, ExpositionError, parse
+from .process import Process
+from .timing import scaled, wait_until
+from .upstream import FakeUpstream
+
+SERIES_LIMIT = 2500 + 60 + 60  # per listener, per configured server, of the process itself
+
+
+def binary() -> str:
+    path = os.environ.get("IMAPMETER_BIN")
+    if not path:
+        raise AssertionError("IMAPMETER_BIN names no binary")
+    return path
+
+
+class Proxy:
+    """Two workers, one TLS listener with a self-signed certificate, one upstream, the admin on a free port.
+
+    upstream: a FakeUpstream, a URL or a list of URLs. tls=False: a plain listener. timeouts={"greeting": "500ms"} and
+    anything else that flags cannot say goes through a configuration file. nofile: limit of file descriptors.
+    arguments: further flags. log_level as the flag.
+    """
+
+    def __init__(self, upstream: FakeUpstream | str | list[str], *, tls: bool = True, workers: int = 2,
+                 listen: str = "127.0.0.1:0", timeouts: dict[str, str] | None = None, upstream_ca: Path | None = None,
+                 capabilities: str = "auto", log_level: str = "info", nofile: int = 0,
+                 arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None):
+        self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-test-"))
+        self.log: list[str] = []
+        self.stdout: list[str] = []
+        self.addresses: dict[str, tuple[str, int]] = {}
+        self.admin: tuple[str, int] = ("", 0)
+        self.tls = tls
+        self._counters: dict = {}
+        urls = [upstream.url] if isinstance(upstream, FakeUpstream) else [upstream] if isinstance(upstream, str) else upstream
+        settings = {
+            "listen": f"{'imaps' if tls else 'imap'}://{listen}", "upstreams": urls, "timeouts": timeouts or {},
+            "upstream_ca": str(upstream_ca) if upstream_ca else "", "capabilities": capabilities, "workers": workers,
+            "log_level": log_level,
+        }
+        command = [*(["prlimit", f"--nofile={nofile}"] if nofile else []), binary(),
+                   *(self._flags(settings) if not timeouts and not upstream_ca and len(urls) == 1
+                     else self._file(settings)), *arguments]
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
+                                      env={**os.environ, **(environment or {})})
+        self.process = Process(self.child.pid)
+        self._readers = [threading.Thread(target=self._collect, args=(stream, lines), daemon=True)
+                         for stream, lines in ((self.child.stdout, self.stdout), (self.child.stderr, self.log))]
+        for reader in self._readers:
+            reader.start()
+        try:
+            self._read_ready_line()
+        except BaseException:
+            self.kill()
+            raise
+
+    # Starting
+
+    @staticmethod
+    def _flags(settings: dict) -> list[str]:
+        flags = ["--listen", settings["listen"], "--upstream", settings["upstreams"][0], "--admin", "127.0.0.1:0",
+                 "--workers", str(settings["workers"]), "--capabilities", settings["capabilities"],
+                 "--log-level", settings["log_level"]]
+        return flags + (["--self-signed"] if settings["listen"].startswith("imaps") else [])
+
+    def _file(self, settings: dict) -> list[str]:
+        """JSON is YAML, and quotes what needs quotes."""
+        listener = {"name": "default", "listen": settings["listen"], "upstream": "default",
+                    "capabilities": settings["capabilities"]}
+        if settings["listen"].startswith("imaps"):
+            listener["self_signed"] = True
+        upstream = {"name": "default", "servers": settings["upstreams"]}
+        if settings["upstream_ca"]:
+            upstream["ca"] = settings["upstream_ca"]
+        config = {"listeners": [listener], "upstreams": [upstream], "admin": "127.0.0.1:0",
+                  "workers": settings["workers"], "timeouts": settings["timeouts"],
+                  "log_level": settings["log_level"]}
+        path = self._directory / "imapmeter.yaml"
+        path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        return ["--config", str(path)]
+
+    def _read_ready_line(self) -> None:
+        wait_until(lambda: self.stdout or self.child.poll() is not None, 20, "the ready line")
+        words = self.stdout[0].split() if self.stdout else []
+        if not words or words[0] != "ready":
+            raise AssertionError(f"not ready (exit status {self.child.poll()}): {self.stdout} {self.tail()}")
+        name = ""
+        for key, _, value in (word.partition("=") for word in words[1:]):
+            if key == "admin":
+                self.admin = _address(value)
+            elif key == "listener":
+                name = value
+            elif key == "address":
+                self.addresses[name] = _address(value)
+
+    @staticmethod
+    def _collect(stream, lines: list[str]) -> None:
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+
+    # Using
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Of the first listener."""
+        return next(iter(self.addresses.values()))
+
+    def connect(self, **options) -> FakeClient:
+        return FakeClient(self.address, options.pop("tls", self.tls), **options)
+
+    def get(self, path: str, timeout: float = 10.0) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (lower case) and body from the admin listener."""
+        connection = http.client.HTTPConnection(*self.admin, timeout=scaled(timeout))
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, {key.lower(): value for key, value in response.getheaders()}, response.read()
+        finally:
+            connection.close()
+
+    def scrape(self) -> Exposition:
+        """Strict, within the limit of series, and no counter behind an earlier scrape of this process."""
+        status, headers, body = self.get("/metrics")
+        if status != 200 or not headers.get("content-type", "").startswith("text/plain; version=0.0.4"):
+            raise ExpositionError(f"/metrics: {status} {headers.get('content-type')}")
+        seen = parse(body.decode("utf-8", "strict"))
+        if seen.series > SERIES_LIMIT * max(1, len(self.addresses)):
+            raise ExpositionError(f"{seen.series} series")
+        counters = seen.counters()
+        for key, before in self._counters.items():
+            if counters.get(key, 0) < before:
+                raise ExpositionError(f"{key} went from {before} to {counters.get(key)}")
+        self._counters = counters
+        return seen
+
+    def wait_for(self, name: str, value: float, timeout: float = 10.0, **labels: str) -> Exposition:
+        """The scrape in which the sum has this value."""
+        last = None
+
+        def there():
+            nonlocal last
+            last = self.scrape()
+            return last.sum(name, **labels) == value
+
+        try:
+            wait_until(there, timeout, f"{name}{labels} = {value}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {last.sum(name, **labels)}; {_closed(last)}") from None
+        return last
+
+    def log_lines(self, *words: str) -> list[str]:
+        """Of stderr, those that contain all words (any case)."""
+        return [line for line in list(self.log) if all(word.lower() in line.lower() for word in words)]
+
+    def tail(self) -> str:
+        return "\n".join(self.log[-30:])
+
+    # Ending
+
+    def terminate(self) -> None:
+        """SIGTERM: drain."""
+        self.child.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout: float = 10.0) -> int:
+        """The exit status."""
+        try:
+            status = self.child.wait(scaled(timeout))
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {scaled(timeout):g} s: {self.tail()}") from None
+        for reader in self._readers:
+            reader.join(scaled(2))
+        return status
+
+    def kill(self) -> None:
+        self.child.kill()
+        self.wait()
+        self._clean()
+
+    def close(self) -> None:
+        """Ends the process; a crash, a hang or a sanitizer's report fails the test."""
+        if self.child.poll() is None:
+            self.terminate()
+        try:
+            status = self.wait()
+        except AssertionError:
+            self.kill()
+            raise
+        finally:
+            self._clean()
+        # 1: sessions were open at the end of the drain, which is the test's doing
+        if status not in (0, 1):
+            raise AssertionError(f"exit status {status}: {self.tail()}")
+
+    def _clean(self) -> None:
+        self.child.stdout.close()
+        self.child.stderr.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _closed(exposition: Exposition) -> str:
+    return f"closed by reason: {exposition.by('imapmeter_sessions_closed_total', 'reason')}"
