@@ -1,0 +1,244 @@
+#include "config/load.h"
+
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "config/scalars.h"
+
+namespace imapmeter::config {
+
+namespace {
+
+using Path = std::string;
+using Field = std::function<void(const YAML::Node&, const Path&)>;
+// A mapping's keys and what each sets: the whole schema is such tables.
+using Fields = std::vector<std::pair<std::string_view, Field>>;
+
+class Reader {
+ public:
+  Reader(std::string file, Loaded& out) : file_(std::move(file)), out_(out) {}
+
+  void document(const YAML::Node& node);
+
+ private:
+  std::string where(const YAML::Mark& mark) const { return file_ + ":" + std::to_string(mark.line + 1); }
+  void error(const YAML::Node& node, const Path& path, const std::string& why) {
+    out_.errors.push_back(describe({path, why}, {{path, where(node.Mark())}}));
+  }
+
+  void map(const YAML::Node& node, const Path& path, const Fields& fields);
+  void entry(const YAML::Node& key, const YAML::Node& value, const Path& path, const Fields& fields);
+  // The text of a scalar; an error and nothing where it is a list, a mapping or empty.
+  const std::string* scalar(const YAML::Node& node, const Path& path, std::string_view expected);
+
+  template <typename T, typename Parse>
+  Field value(T& out, Parse parse, std::string_view expected);
+  Field text(std::string& out, std::string_view expected);
+  template <typename T>
+  Field list(std::vector<T>& out, Fields (Reader::*fields)(T&));
+
+  Fields listener(Listener& out);
+  Fields certificate(Certificate& out);
+  Fields upstream(Upstream& out);
+  Fields timeouts(Timeouts& out);
+  void servers(const YAML::Node& node, const Path& path, Upstream& out);
+
+  std::string file_;
+  Loaded& out_;
+};
+
+std::string unknown_key(std::string_view key, const Fields& fields) {
+  std::vector<std::string_view> known;
+  std::string all;
+  for (const auto& [name, field] : fields) {
+    known.push_back(name);
+    all += (all.empty() ? "" : ", ") + std::string(name);
+  }
+  const std::string_view meant = nearest(key, known);
+  return "unknown key; " + (meant.empty() ? "expected one of " + all : "did you mean " + std::string(meant) + "?");
+}
+
+void Reader::map(const YAML::Node& node, const Path& path, const Fields& fields) {
+  if (!node.IsMap()) return error(node, path, "expected a mapping (key: value)");
+  std::set<std::string> seen;
+  for (const auto& pair : node) {
+    const Path key_path = (path.empty() ? "" : path + ".") + (pair.first.IsScalar() ? pair.first.Scalar() : "?");
+    // yaml-cpp itself keeps both of two equal keys and finds the first.
+    if (!seen.insert(key_path).second) {
+      error(pair.first, key_path, "duplicate key");
+    } else {
+      entry(pair.first, pair.second, key_path, fields);
+    }
+  }
+}
+
+void Reader::entry(const YAML::Node& key, const YAML::Node& value, const Path& path, const Fields& fields) {
+  if (!key.IsScalar()) return error(key, path, "a key must be a word");
+  const auto field = std::find_if(fields.begin(), fields.end(), [&](const auto& f) { return f.first == key.Scalar(); });
+  if (field == fields.end()) return error(key, path, unknown_key(key.Scalar(), fields));
+  out_.origins[path] = where(key.Mark());
+  field->second(value, path);
+}
+
+const std::string* Reader::scalar(const YAML::Node& node, const Path& path, std::string_view expected) {
+  if (node.IsScalar() && !node.Scalar().empty()) return &node.Scalar();
+  const std::string_view got = node.IsMap() ? "a mapping" : node.IsSequence() ? "a list" : "nothing";
+  error(node, path, "expected " + std::string(expected) + ", got " + std::string(got));
+  return nullptr;
+}
+
+template <typename T, typename Parse>
+Field Reader::value(T& out, Parse parse, std::string_view expected) {
+  return [this, &out, parse, expected](const YAML::Node& node, const Path& path) {
+    const std::string* scalar_text = scalar(node, path, expected);
+    if (scalar_text == nullptr) return;
+    if (const auto parsed = parse(*scalar_text)) {
+      out = *parsed;
+    } else {
+      error(node, path, mismatch(expected, *scalar_text));
+    }
+  };
+}
+
+Field Reader::text(std::string& out, std::string_view expected) {
+  return value(
+      out, [](const std::string& t) { return std::optional(t); }, expected);
+}
+
+template <typename T>
+Field Reader::list(std::vector<T>& out, Fields (Reader::*fields)(T&)) {
+  return [this, &out, fields](const YAML::Node& node, const Path& path) {
+    if (!node.IsSequence()) return error(node, path, "expected a list (- ...)");
+    for (const auto& item : node) {
+      const Path item_path = path + "[" + std::to_string(out.size()) + "]";
+      out_.origins[item_path] = where(item.Mark());
+      map(item, item_path, (this->*fields)(out.emplace_back()));
+    }
+  };
+}
+
+Fields Reader::listener(Listener& out) {
+  return {
+      {"name", text(out.name, "a name")},
+      {"bind",
+       [this, &out](const YAML::Node& node, const Path& path) {
+         Url url;
+         value(url, parse_url, url_expected)(node, path);
+         out.tls = url.tls;
+         out.bind = url.address;
+       }},
+      {"certificates", list(out.certificates, &Reader::certificate)},
+      {"self_signed",
+       [this, &out](const YAML::Node& node, const Path& path) {
+         SelfSigned self_signed{.on = false, .dir = {}};
+         value(self_signed, parse_self_signed, self_signed_expected)(node, path);
+         out.self_signed = self_signed.on;
+         out.self_signed_dir = self_signed.dir;
+       }},
+      {"upstream", text(out.upstream, "the name of one of the upstreams")},
+      {"capabilities", value(out.capabilities, parse_capabilities, capabilities_expected)},
+  };
+}
+
+Fields Reader::certificate(Certificate& out) {
+  return {{"cert", text(out.cert, "a PEM file")}, {"key", text(out.key, "a PEM file")}};
+}
+
+Fields Reader::upstream(Upstream& out) {
+  return {
+      {"name", text(out.name, "a name")},
+      {"servers", [this, &out](const YAML::Node& node, const Path& path) { servers(node, path, out); }},
+      {"ca", text(out.ca, "a PEM file")},
+      {"insecure_skip_certificate_verification",
+       value(out.insecure_skip_certificate_verification, parse_bool, bool_expected)},
+      {"allow_plaintext", value(out.allow_plaintext, parse_bool, bool_expected)},
+  };
+}
+
+void Reader::servers(const YAML::Node& node, const Path& path, Upstream& out) {
+  if (!node.IsSequence()) return error(node, path, "expected a list (- imaps://HOST:PORT)");
+  for (const auto& item : node) {
+    const Path item_path = path + "[" + std::to_string(out.servers.size()) + "]";
+    Url url;
+    value(url, parse_url, url_expected)(item, item_path);
+    out_.origins[item_path] = where(item.Mark());
+    if (!out.servers.empty() && url.tls != out.tls) {
+      error(item, item_path, "all servers of an upstream are imaps://, or all are imap://");
+    }
+    out.tls = url.tls;
+    out.servers.push_back(url.address);
+  }
+}
+
+Fields Reader::timeouts(Timeouts& out) {
+  const auto duration = [this](milliseconds& field) { return value(field, parse_duration, duration_expected); };
+  return {
+      {"handshake", duration(out.handshake)},   {"connect", duration(out.connect)},
+      {"greeting", duration(out.greeting)},     {"stall", duration(out.stall)},
+      {"half_close", duration(out.half_close)}, {"drain", duration(out.drain)},
+  };
+}
+
+void Reader::document(const YAML::Node& node) {
+  Config& config = out_.config;
+  const auto workers = [](const std::string& t) { return parse_unsigned(t, max_workers); };
+  map(node, "",
+      {
+          {"listeners", list(config.listeners, &Reader::listener)},
+          {"upstreams", list(config.upstreams, &Reader::upstream)},
+          {"admin", text(config.admin, admin_expected)},
+          {"metrics", text(config.metrics, metrics_expected)},
+          {"workers", value(config.workers, workers, workers_expected)},
+          {"timeouts", [&](const YAML::Node& n, const Path& path) { map(n, path, timeouts(config.timeouts)); }},
+          {"log",
+           [&](const YAML::Node& n, const Path& path) {
+             map(n, path, {{"level", value(config.log_level, parse_log_level, log_level_expected)}});
+           }},
+      });
+}
+
+// The file's content; nothing, with errno set, where it cannot be read.
+std::optional<std::string> read_file(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), &std::fclose);
+  if (!file) return std::nullopt;
+  std::string text;
+  std::array<char, 4096> block{};
+  while (const std::size_t n = std::fread(block.data(), 1, block.size(), file.get())) text.append(block.data(), n);
+  if (std::ferror(file.get()) != 0) return std::nullopt;
+  return text;
+}
+
+}  // namespace
+
+Loaded load(const std::string& path) {
+  if (const auto text = read_file(path)) return load_text(*text, path);
+  Loaded out;
+  out.errors.push_back(path + ": " + std::generic_category().message(errno));
+  return out;
+}
+
+Loaded load_text(const std::string& text, const std::string& path) {
+  Loaded out;
+  try {
+    const auto documents = YAML::LoadAll(text);
+    if (documents.size() == 1 && !documents.front().IsNull()) {
+      Reader(path, out).document(documents.front());
+    } else {
+      out.errors.push_back(path + ": " + (documents.size() > 1 ? "more than one YAML document" : "the file is empty"));
+    }
+  } catch (const YAML::Exception& e) {
+    const std::string line = e.mark.is_null() ? "" : ":" + std::to_string(e.mark.line + 1);
+    out.errors.push_back(path + line + ": not YAML: " + e.msg);
+  }
+  return out;
+}
+
+}  // namespace imapmeter::config

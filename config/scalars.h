@@ -1,0 +1,60 @@
+// Text -> value, the same for flags and for the file. Each function returns nothing where the text is not what the
+// constant beside it says.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+
+namespace imapmeter::config {
+
+// Decimal digits without a sign and without leading zeros (YAML 1.1 would read 0143 as octal).
+std::optional<unsigned> parse_unsigned(std::string_view text, unsigned max);
+
+// true or false; not yes, no, on, off, which are text to one reader of YAML and truth to the other.
+std::optional<bool> parse_bool(std::string_view text);
+inline constexpr std::string_view bool_expected = "true or false";
+
+std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
+std::string to_string(std::chrono::milliseconds duration);
+inline constexpr std::string_view duration_expected = "a whole number with ms, s, min or h, such as 500ms, 10s, 30min";
+
+struct Url {
+  bool tls = true;
+  Address address;
+};
+std::optional<Url> parse_url(std::string_view text);
+std::string to_string(const Url& url);
+inline constexpr std::string_view url_expected =
+    "imaps://HOST:PORT or imap://HOST:PORT, such as imaps://192.0.2.1:993 or imaps://[::1]:993";
+
+inline constexpr std::string_view workers_expected = "a whole number from 0 to 64";
+inline constexpr unsigned max_workers = 64;
+
+inline constexpr std::string_view admin_expected = "ADDRESS:PORT, unix:/PATH or none";
+inline constexpr std::string_view metrics_expected = "ADDRESS:PORT";
+
+std::optional<Capabilities> parse_capabilities(std::string_view text);
+std::string_view name(Capabilities capabilities);
+inline constexpr std::string_view capabilities_expected = "auto or pass";
+
+std::optional<LogLevel> parse_log_level(std::string_view text);
+std::string_view name(LogLevel level);
+inline constexpr std::string_view log_level_expected = "trace, debug, info, warn, error or off";
+
+// How to come by a certificate of one's own making; `dir` is empty where it lives in memory only.
+struct SelfSigned {
+  bool on = true;
+  std::string dir;
+};
+std::optional<SelfSigned> parse_self_signed(std::string_view text);
+inline constexpr std::string_view self_signed_expected = "true, false or a directory";
+
+// "expected EXPECTED, got "TEXT"": one printable line, whatever the text holds.
+std::string mismatch(std::string_view expected, std::string_view text);
+
+}  // namespace imapmeter::config
