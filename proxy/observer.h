@@ -183,7 +183,7 @@ enum class ConnectResult : std::uint8_t {
 inline constexpr std::size_t connect_result_count = static_cast<std::size_t>(ConnectResult::source_ports) + 1;
 inline constexpr std::array<std::string_view, connect_result_count> connect_result_names = {
     "ok",
-    "",
+    "dns",
     "refused",
     "timeout",
     "tls",

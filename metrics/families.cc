@@ -1,0 +1,272 @@
+#include "metrics/families.h"
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "metrics/family_writer.h"
+
+namespace imapmeter::metrics {
+namespace {
+
+template <class Enum, class T, std::size_t N, class Visit>
+void each(const std::array<T, N>& table, Visit visit) {
+  for (std::size_t i = 0; i < N; ++i) visit(static_cast<Enum>(i), table[i]);
+}
+
+// The series of the family that is open: one per listener, by one enum, by two.
+void by_listener(FamilyWriter& out, const Snapshot& all, std::uint64_t Totals::*number) {
+  for (const auto& listener : all.listeners) out.add({{"listener", listener.name}}, listener.totals.*number);
+}
+template <class Enum, class Numbers>
+void by(FamilyWriter& out, const Snapshot& all, std::string_view label, Numbers Totals::*table) {
+  for (const auto& listener : all.listeners) {
+    each<Enum>(listener.totals.*table, [&](Enum value, std::uint64_t n) {
+      out.add({{"listener", listener.name}, {label, name(value)}}, n);
+    });
+  }
+}
+template <class Row, class Column, class Numbers>
+void by(FamilyWriter& out, const Snapshot& all, std::string_view row_label, std::string_view column_label,
+        Numbers Totals::*table) {
+  for (const auto& listener : all.listeners) {
+    each<Row>(listener.totals.*table, [&](Row row, const auto& columns) {
+      each<Column>(columns, [&](Column column, std::uint64_t n) {
+        out.add({{"listener", listener.name}, {row_label, name(row)}, {column_label, name(column)}}, n);
+      });
+    });
+  }
+}
+
+void status_responses(FamilyWriter& out, const Snapshot& all) {
+  out.counter(
+      "imapmeter_status_codes_total",
+      "Status responses of the server by ImapStatusCode member. One response can raise several members, so a sum "
+      "over status_code counts some responses more than once: use imapmeter_responses_total for totals.");
+  by<imap::StatusCode>(out, all, "status_code", &Totals::status_codes);
+
+  out.counter(
+      "imapmeter_responses_total",
+      "Status responses of the server (OK NO BAD PREAUTH BYE), each once, by kind (greeting, tagged, untagged).");
+  by<imap::ResponseKind, imap::Condition>(out, all, "kind", "status", &Totals::responses);
+
+  out.counter(
+      "imapmeter_response_codes_total",
+      "The same status responses by their response code in brackets (RFC 5530): none without a code, other for a "
+      "code outside the IANA registry. Series that are zero are hidden.",
+      Zeros::hidden);
+  by<imap::Condition, imap::ResponseCode>(out, all, "status", "code", &Totals::response_codes);
+
+  out.counter(
+      "imapmeter_bye_total",
+      "Sessions whose server said BYE, by why (RFC 9051 section 7.1.5): the answer to LOGOUT, a refusing greeting, "
+      "an inactivity time-out, or a shutdown.");
+  by<imap::ByeReason>(out, all, "reason", &Totals::bye);
+
+  out.gauge("imapmeter_status_rate",
+            "Status responses per second, exponentially decayed like a load average. Fix window in every query: the "
+            "windows show the same responses. For graphs and alerts use rate() of the counters.");
+  for (const auto& listener : all.listeners) {
+    for (std::size_t c = 0; c < rated_conditions.size(); ++c) {
+      for (std::size_t w = 0; w < rate_windows.size(); ++w) {
+        out.add({{"listener", listener.name}, {"status", name(rated_conditions[c])}, {"window", rate_windows[w].name}},
+                listener.rates[c][w]);
+      }
+    }
+  }
+}
+
+void commands(FamilyWriter& out, const Snapshot& all) {
+  out.counter("imapmeter_commands_started_total", "Client commands whose first line was read.");
+  by_listener(out, all, &Totals::commands_started);
+
+  out.counter(
+      "imapmeter_commands_total",
+      "Client commands at their end, by result: OK NO BAD as the server answered, aborted when the session closed "
+      "first, untracked when it was no longer read. Series that are zero are hidden.",
+      Zeros::hidden);
+  by<imap::Command, imap::CommandResult>(out, all, "command", "result", &Totals::commands);
+
+  out.gauge("imapmeter_commands_in_flight", "Commands begun and not yet answered, IDLE excepted.");
+  for (const auto& listener : all.listeners) {
+    out.add({{"listener", listener.name}}, commands_in_flight(listener.totals));
+  }
+}
+
+void sessions(FamilyWriter& out, const Snapshot& all) {
+  out.gauge("imapmeter_sessions", "Open sessions by state; connecting lasts until the greeting has been counted.");
+  by<imap::SessionState>(out, all, "state", &Totals::sessions);
+
+  out.counter("imapmeter_sessions_accepted_total",
+              "Accepted connections, those refused by a limit or failing the handshake included.");
+  by_listener(out, all, &Totals::accepted);
+
+  out.counter(
+      "imapmeter_sessions_authenticated_total",
+      "Sessions that authenticated, once each, PREAUTH included. Divide by this for shares: port scanners never get "
+      "here.");
+  by_listener(out, all, &Totals::authenticated);
+
+  out.counter(
+      "imapmeter_sessions_closed_total",
+      "Accepted connections at their end, each once, by reason and by how far they had come (phase). Series that "
+      "are zero are hidden.",
+      Zeros::hidden);
+  by<proxy::CloseReason, proxy::Phase>(out, all, "reason", "phase", &Totals::closed);
+
+  out.counter(
+      "imapmeter_session_outcomes_total",
+      "Sessions that saw a greeting, at their end, each once by the first outcome that fits. Share that went well: "
+      "good / (all - login_rejected - unseen).");
+  by<imap::Outcome>(out, all, "outcome", &Totals::outcomes);
+
+  out.counter("imapmeter_opaque_sessions_total",
+              "Sessions that are relayed but no longer read, by why; none of their later responses is counted.");
+  by<imap::OpaqueReason>(out, all, "reason", &Totals::opaque);
+}
+
+void octets(FamilyWriter& out, const Snapshot& all) {
+  out.counter("imapmeter_bytes_total",
+              "Octets relayed, as accepted by the receiving side: TLS removed, compression not, our own octets not.");
+  by<imap::Direction>(out, all, "direction", &Totals::bytes);
+
+  out.counter("imapmeter_literal_bytes_total", "Octets of IMAP literals: message data rather than protocol.");
+  by<imap::Direction>(out, all, "direction", &Totals::literal_bytes);
+
+  out.counter("imapmeter_authored_total",
+              "What imapmeter said or took out itself, by what; in no response, command or byte family.");
+  by<proxy::Authored>(out, all, "what", &Totals::authored);
+
+  out.counter("imapmeter_anomalies_total",
+              "What looked wrong and was relayed all the same, by the side that sent it and by kind.");
+  for (const auto& listener : all.listeners) {
+    each<imap::Anomaly>(listener.totals.anomalies, [&](imap::Anomaly kind, std::uint64_t n) {
+      const auto side =
+          imap::side(kind) == imap::Direction::client_to_server ? proxy::Side::client : proxy::Side::upstream;
+      out.add({{"listener", listener.name}, {"side", name(side)}, {"kind", name(kind)}}, n);
+    });
+  }
+}
+
+void handshakes_of(FamilyWriter& out, const ListenerSnapshot& listener, proxy::Side side) {
+  constexpr std::array<std::string_view, 2> resumed_names = {"false", "true"};
+  const auto add = [&](std::string_view version, std::string_view resumed, proxy::HandshakeResult result,
+                       std::uint64_t n) {
+    out.add({{"listener", listener.name},
+             {"side", name(side)},
+             {"version", version},
+             {"resumed", resumed},
+             {"result", name(result)}},
+            n);
+  };
+  each<proxy::TlsVersion>(listener.totals.handshakes_ok[at(side)], [&](proxy::TlsVersion version, const auto& resumed) {
+    for (std::size_t i = 0; i < resumed.size(); ++i) {
+      // A handshake that succeeded has a version; should it have none, its count is not lost.
+      if (version == proxy::TlsVersion::none && resumed[i] == 0) continue;
+      add(name(version), resumed_names[i], proxy::HandshakeResult::ok, resumed[i]);
+    }
+  });
+  each<proxy::HandshakeResult>(listener.totals.handshakes[at(side)],
+                               [&](proxy::HandshakeResult result, std::uint64_t n) {
+                                 if (result != proxy::HandshakeResult::ok) add("none", "none", result, n);
+                               });
+}
+
+void tls(FamilyWriter& out, const Snapshot& all) {
+  out.counter(
+      "imapmeter_tls_handshakes_total",
+      "TLS handshakes by result. Fix side in every query: client and upstream belong to the same sessions. version "
+      "and resumed are none unless result is ok.");
+  for (const auto& listener : all.listeners) {
+    handshakes_of(out, listener, proxy::Side::client);
+    handshakes_of(out, listener, proxy::Side::upstream);
+  }
+  out.gauge("imapmeter_tls_certificate_not_after_timestamp_seconds",
+            "When each certificate now served expires, in seconds since the epoch; certificate is its file name in the "
+            "configuration, or self_signed.");
+  for (const auto& listener : all.listeners) {
+    for (const auto& [certificate, not_after] : listener.certificates) {
+      out.add({{"listener", listener.name}, {"certificate", certificate}}, not_after);
+    }
+  }
+}
+
+void upstreams(FamilyWriter& out, const Snapshot& all) {
+  out.gauge("imapmeter_upstream_tls_verify",
+            "1 where the certificate of the upstream is verified, 0 where it is not, plaintext included.");
+  for (const auto& upstream : all.upstreams) {
+    out.add({{"upstream", upstream.name}}, std::uint64_t{upstream.tls_verified ? 1U : 0U});
+  }
+  out.counter("imapmeter_upstream_connects_total",
+              "Connections to a server by result; ok means that a greeting OK or PREAUTH was read.");
+  for (const auto& upstream : all.upstreams) {
+    for (const auto& [server, totals] : upstream.servers) {
+      each<proxy::ConnectResult>(totals.connects, [&](proxy::ConnectResult result, std::uint64_t n) {
+        out.add({{"upstream", upstream.name}, {"server", server}, {"result", name(result)}}, n);
+      });
+    }
+  }
+  out.gauge("imapmeter_upstream_sessions", "Sessions that hold a connection to the server.");
+  for (const auto& upstream : all.upstreams) {
+    for (const auto& [server, totals] : upstream.servers) {
+      out.add({{"upstream", upstream.name}, {"server", server}}, totals.sessions);
+    }
+  }
+}
+
+void info(FamilyWriter& out, const Snapshot& all) {
+  out.gauge("imapmeter_listener_info",
+            "Always 1: the address and upstream of a listener as configured, to join the rest.");
+  for (const auto& listener : all.listeners) {
+    out.add({{"listener", listener.name}, {"bind", listener.bind}, {"upstream", listener.upstream}}, std::uint64_t{1});
+  }
+  out.gauge("imapmeter_build_info", "Always 1: what runs.");
+  out.add({{"version", all.build.version},
+           {"revision", all.build.revision},
+           {"openssl", all.build.openssl},
+           {"boost", all.build.boost}},
+          std::uint64_t{1});
+}
+
+void process(FamilyWriter& out, const ProcessUsage& usage) {
+  out.counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.");
+  out.add({}, usage.cpu_seconds);
+  out.gauge("process_resident_memory_bytes", "Resident memory size in bytes.");
+  out.add({}, usage.resident_bytes);
+  out.gauge("process_virtual_memory_bytes", "Virtual memory size in bytes.");
+  out.add({}, usage.virtual_bytes);
+  out.gauge("process_open_fds", "Number of open file descriptors.");
+  out.add({}, usage.open_fds);
+  out.gauge("process_max_fds", "Maximum number of open file descriptors.");
+  out.add({}, usage.max_fds);
+  out.gauge("process_start_time_seconds", "Start time of the process since unix epoch in seconds.");
+  out.add({}, usage.start_time_seconds);
+}
+
+}  // namespace
+
+std::uint64_t commands_in_flight(const Totals& totals) noexcept {
+  std::uint64_t ended = 0;
+  each<imap::Command>(totals.commands, [&](imap::Command command, const auto& by_result) {
+    if (command == imap::Command::idle) return;
+    for (const std::uint64_t n : by_result) ended += n;
+  });
+  const std::uint64_t started = totals.commands_started - totals.idle_started;
+  // A sum taken while workers count can see the start of an IDLE in one number and not in the other.
+  return started > ended ? started - ended : 0;
+}
+
+std::vector<prometheus::MetricFamily> families(const Snapshot& snapshot) {
+  FamilyWriter out;
+  status_responses(out, snapshot);
+  commands(out, snapshot);
+  sessions(out, snapshot);
+  octets(out, snapshot);
+  tls(out, snapshot);
+  upstreams(out, snapshot);
+  info(out, snapshot);
+  if (snapshot.process) process(out, *snapshot.process);
+  return out.finish();
+}
+
+}  // namespace imapmeter::metrics

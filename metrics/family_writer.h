@@ -1,0 +1,38 @@
+// Builds metric families one after the other, from numbers that are sums of cells.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace imapmeter::metrics {
+
+// Shown: every label value from the start, so that rate() sees the first event. Hidden: a series appears with its
+// first event, where there are too many label values to show them all.
+enum class Zeros : std::uint8_t { shown, hidden };
+
+class FamilyWriter {
+ public:
+  using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+
+  // Opens a family. Help texts hold neither newline nor backslash: the serializer does not escape them.
+  void counter(const char* name, const char* help, Zeros zeros = Zeros::shown);
+  void gauge(const char* name, const char* help);
+
+  // A series of the family opened last. As doubles, sums are exact up to 2^53.
+  void add(Labels labels, std::uint64_t value);
+  void add(Labels labels, double value);
+
+  // Families without a series are left out.
+  std::vector<prometheus::MetricFamily> finish();
+
+ private:
+  std::vector<prometheus::MetricFamily> families_;
+  Zeros zeros_ = Zeros::shown;
+};
+
+}  // namespace imapmeter::metrics

@@ -1,0 +1,79 @@
+#include "metrics/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "metrics/families.h"
+
+namespace imapmeter::metrics {
+
+Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build, Clock clock)
+    : clock_(clock), build_(std::move(build)), upstreams_(config.upstreams), certificates_(config.listeners.size()) {
+  for (const config::Listener& listener : config.listeners) {
+    const auto upstream = std::find_if(upstreams_.begin(), upstreams_.end(),
+                                       [&](const config::Upstream& u) { return u.name == listener.upstream; });
+    ListenerSlot slot;
+    slot.config = listener;
+    slot.upstream = static_cast<std::size_t>(upstream - upstreams_.begin());
+    const std::size_t servers = upstream == upstreams_.end() ? 0 : upstream->servers.size();
+    for (unsigned worker = 0; worker < workers; ++worker) {
+      slot.shards.push_back(std::make_unique<Shard>(servers, clock));
+    }
+    listeners_.push_back(std::move(slot));
+  }
+}
+
+Shard& Metrics::shard(unsigned worker, std::size_t listener) { return *listeners_.at(listener).shards.at(worker); }
+
+void Metrics::set_certificate_expiry(std::size_t listener, const std::string& certificate,
+                                     std::chrono::system_clock::time_point not_after) {
+  const std::lock_guard lock(mutex_);
+  const auto since_epoch = std::chrono::duration_cast<std::chrono::seconds>(not_after.time_since_epoch());
+  certificates_.at(listener)[certificate] = static_cast<double>(since_epoch.count());
+}
+
+ListenerSnapshot Metrics::listener_snapshot(const ListenerSlot& slot) const {
+  ListenerSnapshot snapshot;
+  snapshot.name = slot.config.name;
+  snapshot.bind = config::to_string(slot.config.bind);
+  snapshot.upstream = slot.config.upstream;
+  const imap::TimePoint now = clock_();
+  for (const auto& shard : slot.shards) {
+    add(snapshot.totals, shard->counts());
+    add(snapshot.rates, shard->rates().at(now));
+  }
+  return snapshot;
+}
+
+Snapshot Metrics::snapshot() const {
+  Snapshot snapshot;
+  snapshot.build = build_;
+  for (const config::Upstream& upstream : upstreams_) {
+    UpstreamSnapshot& to = snapshot.upstreams.emplace_back();
+    to.name = upstream.name;
+    to.tls_verified = upstream.tls && !upstream.insecure_skip_certificate_verification;
+    for (const config::Address& server : upstream.servers) to.servers[config::to_string(server)];
+  }
+  for (const ListenerSlot& slot : listeners_) {
+    snapshot.listeners.push_back(listener_snapshot(slot));
+    if (slot.upstream == upstreams_.size()) continue;
+    const auto& servers = upstreams_[slot.upstream].servers;
+    for (const auto& shard : slot.shards) {
+      for (std::size_t i = 0; i < servers.size(); ++i) {
+        add(snapshot.upstreams[slot.upstream].servers[config::to_string(servers[i])], shard->servers()[i]);
+      }
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < certificates_.size(); ++i) snapshot.listeners[i].certificates = certificates_[i];
+  snapshot.process = process_.read();
+  return snapshot;
+}
+
+std::vector<prometheus::MetricFamily> Metrics::Collect() const { return families(snapshot()); }
+
+std::string Metrics::exposition() const { return prometheus::TextSerializer().Serialize(Collect()); }
+
+}  // namespace imapmeter::metrics

@@ -1,0 +1,61 @@
+// All that is counted: one Shard per worker and listener, summed when somebody looks.
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <chrono>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "metrics/process_usage.h"
+#include "metrics/shard.h"
+#include "metrics/snapshot.h"
+
+namespace imapmeter::metrics {
+
+// Outlives the workers and the admin server. Everything but shard() may be called on any thread at any time; no look
+// takes a lock that a relay thread takes.
+class Metrics final : public prometheus::Collectable {
+ public:
+  // Allocates every shard. `workers` is the real number of them, not config.workers.
+  Metrics(const config::Config& config, unsigned workers, BuildInfo build,
+          Clock clock = std::chrono::steady_clock::now);
+
+  // What a worker's sessions of config.listeners[listener] report to. Throws std::out_of_range.
+  Shard& shard(unsigned worker, std::size_t listener);
+
+  // A certificate that is now served: `certificate` is its file name as configured, or "self_signed".
+  void set_certificate_expiry(std::size_t listener, const std::string& certificate,
+                              std::chrono::system_clock::time_point not_after);
+
+  Snapshot snapshot() const;
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  // The answer to GET /metrics: Prometheus text format 0.0.4.
+  std::string exposition() const;
+
+ private:
+  struct ListenerSlot {
+    config::Listener config;
+    std::size_t upstream = 0;                    // upstreams_.size() where there is none of that name
+    std::vector<std::unique_ptr<Shard>> shards;  // by worker
+  };
+
+  ListenerSnapshot listener_snapshot(const ListenerSlot& slot) const;
+
+  Clock clock_;
+  BuildInfo build_;
+  std::vector<config::Upstream> upstreams_;
+  std::vector<ListenerSlot> listeners_;
+
+  // Between the control thread, which sets, and whoever looks; never taken by a relay thread.
+  mutable std::mutex mutex_;
+  std::vector<std::map<std::string, double>> certificates_;  // by listener
+  mutable ProcessReader process_;
+};
+
+}  // namespace imapmeter::metrics

@@ -1,0 +1,86 @@
+#include "metrics/shard.h"
+
+namespace imapmeter::metrics {
+
+Shard::Shard(std::size_t servers, Clock clock) : clock_(clock), servers_(servers) {}
+
+void Shard::on_status(const imap::Status& status) noexcept {
+  counts_.responses[at(status.kind)][at(status.condition)].add(1);
+  counts_.response_codes[at(status.condition)][at(status.code)].add(1);
+  for (std::size_t member = 0; member < imap::status_code_count; ++member) {
+    if (status.members.has(static_cast<imap::StatusCode>(member))) counts_.status_codes[member].add(1);
+  }
+  // Only these are rated, and only they pay for a look at the clock.
+  const bool rated = status.condition != imap::Condition::ok && status.condition != imap::Condition::preauth;
+  if (rated) rates_.count(status.condition, clock_());
+}
+
+void Shard::on_undefined_status() noexcept { counts_.status_codes[at(imap::StatusCode::not_defined)].add(1); }
+
+void Shard::on_bye(imap::ByeReason reason) noexcept { counts_.bye[at(reason)].add(1); }
+
+void Shard::on_state(imap::SessionState from, imap::SessionState to) noexcept {
+  counts_.sessions[at(from)].add(std::uint64_t{0} - 1);
+  counts_.sessions[at(to)].add(1);
+}
+
+void Shard::on_authenticated() noexcept { counts_.authenticated.add(1); }
+
+void Shard::on_command_started(imap::Command command) noexcept {
+  counts_.commands_started.add(1);
+  if (command == imap::Command::idle) counts_.idle_started.add(1);
+}
+
+void Shard::on_command_ended(imap::Command command, imap::CommandResult result) noexcept {
+  counts_.commands[at(command)][at(result)].add(1);
+}
+
+void Shard::on_literal(imap::Direction direction, std::size_t octets) noexcept {
+  counts_.literal_bytes[at(direction)].add(octets);
+}
+
+void Shard::on_anomaly(imap::Anomaly anomaly) noexcept { counts_.anomalies[at(anomaly)].add(1); }
+
+void Shard::on_opaque(imap::OpaqueReason reason) noexcept { counts_.opaque[at(reason)].add(1); }
+
+void Shard::on_capability_removed() noexcept { on_authored(proxy::Authored::capability_words); }
+
+// For the log, not for a counter.
+void Shard::on_capability_finding(imap::CapabilityFinding /*finding*/) noexcept {}
+
+void Shard::on_outcome(imap::Outcome outcome) noexcept { counts_.outcomes[at(outcome)].add(1); }
+
+void Shard::on_accepted() noexcept {
+  counts_.accepted.add(1);
+  counts_.sessions[at(imap::SessionState::connecting)].add(1);
+}
+
+void Shard::on_handshake(const proxy::Handshake& handshake) noexcept {
+  const std::size_t side = at(handshake.side);
+  if (handshake.result == proxy::HandshakeResult::ok) {
+    counts_.handshakes_ok[side][at(handshake.version)][handshake.resumed ? 1 : 0].add(1);
+  } else {
+    counts_.handshakes[side][at(handshake.result)].add(1);
+  }
+}
+
+void Shard::on_upstream_connect(std::size_t server, proxy::ConnectResult result) noexcept {
+  if (server < servers_.size()) servers_[server].connects[at(result)].add(1);
+}
+
+void Shard::on_upstream_sessions(std::size_t server, int change) noexcept {
+  if (server < servers_.size()) servers_[server].sessions.add(static_cast<std::uint64_t>(std::int64_t{change}));
+}
+
+void Shard::on_bytes(imap::Direction direction, std::size_t octets) noexcept {
+  counts_.bytes[at(direction)].add(octets);
+}
+
+void Shard::on_authored(proxy::Authored what) noexcept { counts_.authored[at(what)].add(1); }
+
+void Shard::on_closed(const proxy::Closed& closed) noexcept {
+  counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);
+  counts_.closed[at(closed.reason)][at(closed.phase)].add(1);
+}
+
+}  // namespace imapmeter::metrics

@@ -1,0 +1,58 @@
+// The counters of one worker and listener: what both observers tell, added to plain tables. No look-up, lock or
+// allocation after construction.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <vector>
+
+#include "metrics/counts.h"
+#include "metrics/rates.h"
+#include "proxy/imap/observer.h"
+#include "proxy/observer.h"
+
+namespace imapmeter::metrics {
+
+using Clock = imap::TimePoint (*)();
+
+// Written by its worker only; counts(), server() and rates() may be read on any thread at any time. 64 bytes apart, so
+// that two workers never write to one cache line.
+class alignas(64) Shard final : public imap::Observer, public proxy::Observer {
+ public:
+  // `servers`: how many the listener's upstream has; a number beyond them is not counted.
+  explicit Shard(std::size_t servers, Clock clock = std::chrono::steady_clock::now);
+
+  void on_status(const imap::Status& status) noexcept override;
+  void on_undefined_status() noexcept override;
+  void on_bye(imap::ByeReason reason) noexcept override;
+  void on_state(imap::SessionState from, imap::SessionState to) noexcept override;
+  void on_authenticated() noexcept override;
+  void on_command_started(imap::Command command) noexcept override;
+  void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override;
+  void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
+  void on_anomaly(imap::Anomaly anomaly) noexcept override;
+  void on_opaque(imap::OpaqueReason reason) noexcept override;
+  void on_capability_removed() noexcept override;
+  void on_capability_finding(imap::CapabilityFinding finding) noexcept override;
+  void on_outcome(imap::Outcome outcome) noexcept override;
+
+  void on_accepted() noexcept override;
+  void on_handshake(const proxy::Handshake& handshake) noexcept override;
+  void on_upstream_connect(std::size_t server, proxy::ConnectResult result) noexcept override;
+  void on_upstream_sessions(std::size_t server, int change) noexcept override;
+  void on_bytes(imap::Direction direction, std::size_t octets) noexcept override;
+  void on_authored(proxy::Authored what) noexcept override;
+  void on_closed(const proxy::Closed& closed) noexcept override;
+
+  const Counts<Cell>& counts() const noexcept { return counts_; }
+  const std::vector<ServerCounts<Cell>>& servers() const noexcept { return servers_; }
+  const Rates& rates() const noexcept { return rates_; }
+
+ private:
+  Clock clock_;
+  Counts<Cell> counts_;
+  std::vector<ServerCounts<Cell>> servers_;
+  Rates rates_;
+};
+
+}  // namespace imapmeter::metrics

@@ -1,0 +1,47 @@
+// All numbers at one moment, summed over the workers: what /metrics and the API are written from.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "metrics/counts.h"
+#include "metrics/process_usage.h"
+#include "metrics/rates.h"
+
+namespace imapmeter::metrics {
+
+struct BuildInfo {
+  std::string version;
+  std::string revision;
+  std::string openssl;
+  std::string boost;
+};
+
+struct ListenerSnapshot {
+  std::string name;
+  std::string bind;  // host:port as configured
+  std::string upstream;
+  Totals totals;
+  RateValues rates{};
+  std::map<std::string, double> certificates;  // file name -> notAfter, seconds since the epoch
+};
+
+struct UpstreamSnapshot {
+  std::string name;
+  bool tls_verified = false;
+  std::map<std::string, ServerTotals> servers;  // by host:port as configured
+};
+
+struct Snapshot {
+  std::vector<ListenerSnapshot> listeners;
+  std::vector<UpstreamSnapshot> upstreams;
+  BuildInfo build;
+  std::optional<ProcessUsage> process;
+};
+
+// Commands begun and unanswered, IDLE excepted.
+std::uint64_t commands_in_flight(const Totals& totals) noexcept;
+
+}  // namespace imapmeter::metrics
