@@ -116,8 +116,14 @@ constexpr Direction side(Anomaly anomaly) noexcept {
   return anomaly >= Anomaly::client_bare_lf ? Direction::client_to_server : Direction::server_to_client;
 }
 
-// Capability words that need the operator's attention on this leg; what the filter found, not what it took out.
-enum class CapabilityFinding : std::uint8_t { logindisabled, scram_plus };
-inline constexpr std::size_t capability_finding_count = 2;
+// What the capability filter found that needs the operator's attention on this leg; told once per list, filter on or
+// off.
+enum class CapabilityFinding : std::uint8_t {
+  logindisabled,  // LOGINDISABLED is advertised: clients will not send LOGIN
+  scram_plus,     // SCRAM-*-PLUS is advertised: channel binding cannot work through a proxy that ends TLS
+  scram_kept,     // SCRAM-X stays although SCRAM-X-PLUS was taken out, as no other way to log in would remain
+};
+inline constexpr std::size_t capability_finding_count = 3;
+std::string_view name(CapabilityFinding finding) noexcept;
 
 }  // namespace imapmeter::imap

@@ -1,21 +1,18 @@
 // Joins both directions of one IMAP session: which command a response completes, what state the session is in, why
 // the server said BYE, and when reading must stop. Bytes in, events out; it never waits, throws or allocates, and any
 // chunking of the same octets gives the same events.
-//
-// DRAFT of the interface that proxy/session relies on; the owner of this folder fills it in.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include "proxy/imap/capability_filter.h"
 #include "proxy/imap/event.h"
 #include "proxy/imap/observer.h"
+#include "proxy/imap/tag_pool.h"
 
 namespace imapmeter::imap {
-
-class TagPool;            // lends blocks of 256 outstanding commands, capped; one per worker
-struct CapabilityRules;   // capability_filter.h: what to take out; may remember that a server offers SCRAM-*-PLUS
 
 // What all sessions of one worker and listener share; outlives them.
 struct TrackerContext {
@@ -45,10 +42,10 @@ class SessionTracker {
   void finish() noexcept;
 
   SessionState state() const noexcept;
-  bool greeting_seen() const noexcept;      // the first server line was complete, in whatever shape
+  bool greeting_seen() const noexcept;  // the first server line was complete, in whatever shape
   bool ever_authenticated() const noexcept;
-  bool logout_completed() const noexcept;   // a tagged OK to LOGOUT was read
-  bool bye_seen() const noexcept;           // a BYE was read, the greeting included
+  bool logout_completed() const noexcept;  // a tagged OK to LOGOUT was read
+  bool bye_seen() const noexcept;          // a BYE was read, the greeting included
   // True where imapmeter may say BYE itself: in step, still read, no line or literal open towards the client, nothing
   // held, no command outstanding but IDLE.
   bool at_response_boundary() const noexcept;

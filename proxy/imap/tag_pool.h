@@ -1,0 +1,48 @@
+// Room for the outstanding commands of the few sessions that pipeline deeply (FAULTS.md B11).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "proxy/imap/status.h"
+
+namespace imapmeter::imap {
+
+// A command that was begun and not answered. Its tag is kept as a keyed hash and a length only.
+struct OutstandingCommand {
+  std::uint64_t tag_hash = 0;
+  std::uint32_t tag_length = 0;
+  Command command = Command::other;
+  std::uint8_t flags = 0;         // OutstandingTable's
+  std::uint16_t owed_pluses = 0;  // continuation requests that the client waits for, or should have waited for
+};
+static_assert(sizeof(OutstandingCommand) == 16);
+
+inline constexpr std::size_t tag_block_size = 256;
+
+struct TagBlock {
+  std::array<OutstandingCommand, tag_block_size> commands;
+  std::unique_ptr<TagBlock> next;  // in the free list
+};
+
+// Lends blocks of 256 outstanding commands; never more than `max_blocks` exist. One per worker, used on its thread
+// only, outlives the sessions. A block is allocated when it is first needed and then kept.
+class TagPool {
+ public:
+  explicit TagPool(std::size_t max_blocks) noexcept : left_(max_blocks) {}
+  TagPool(const TagPool&) = delete;
+  TagPool& operator=(const TagPool&) = delete;
+  ~TagPool();
+
+  // Null when the cap is reached or memory is short.
+  std::unique_ptr<TagBlock> borrow() noexcept;
+  void give_back(std::unique_ptr<TagBlock> block) noexcept;
+
+ private:
+  std::unique_ptr<TagBlock> free_;
+  std::size_t left_;  // blocks that may still be allocated
+};
+
+}  // namespace imapmeter::imap
