@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 
-from processes import Child, free_port, wait_until
+from processes import Child, free_port
 
 PASSWORD = "secret"
 
@@ -166,11 +166,7 @@ class Dovecot:
         with open(self.log, "a", encoding="utf-8") as output:
             self._child = Child([find("dovecot"), "-F", "-c", self._path("dovecot.conf")], stdout=output, stderr=output)
         # The master binds its ports first and writes master.pid after that.
-        wait_until(lambda: not self._child.running() or self.pid() == self._child.pid, 20, "Dovecot to start")
-        if self._child.running():
-            return True
-        self.stop()
-        return False
+        return self._child.wait_ready(lambda: self.pid() == self._child.pid, 20, "Dovecot to start")
 
     def _log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:

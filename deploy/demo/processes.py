@@ -43,6 +43,15 @@ class Child:
     def running(self):
         return self.process.poll() is None
 
+    def wait_ready(self, condition, seconds, what):
+        """True once condition() holds, False if the process ends before. TimeoutError after `seconds`: it is stopped."""
+        try:
+            wait_until(lambda: not self.running() or condition(), seconds, what)
+        except BaseException:
+            self.stop()
+            raise
+        return self.running()
+
     def stop(self, seconds=10):
         """Ends the process by SIGTERM, then all that it has started; by SIGKILL what takes longer than `seconds`."""
         if self.running():

@@ -60,7 +60,7 @@ class Person:
         self.dovecot.add_mail(self.name, "Sent", [])
 
     def connect(self):
-        return imaplib.IMAP4_SSL("localhost", self.port, ssl_context=self.tls, timeout=PATIENCE)
+        return imaplib.IMAP4_SSL("127.0.0.1", self.port, ssl_context=self.tls, timeout=PATIENCE)
 
     def log_in(self, name=None):
         client = self.connect()
