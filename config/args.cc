@@ -256,7 +256,7 @@ void CommandLine::describe_all(const std::vector<Problem>& problems, std::vector
 }
 
 Invocation CommandLine::failed() const {
-  Invocation out{.action = Action::exit, .config = {}, .output = {}, .status = usage_error, .warnings = {}};
+  Invocation out{.action = Action::exit, .status = usage_error};
   for (const auto& error : errors_) out.output += "imapmeter: " + error + "\n";
   return out;
 }
@@ -281,7 +281,7 @@ Invocation CommandLine::refused(const CLI::ParseError& error) const {
 }
 
 Invocation CommandLine::done() {
-  Invocation out{.action = Action::run, .config = std::move(config_), .output = {}, .status = 0, .warnings = {}};
+  Invocation out{.action = Action::run, .config = std::move(config_)};
   describe_all(warnings(out.config), out.warnings);
   if (flags_.print_config) {
     out.action = Action::print_config;

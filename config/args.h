@@ -17,10 +17,10 @@ enum class Action : std::uint8_t {
 
 struct Invocation {
   Action action = Action::exit;
-  Config config;
-  std::string output;                 // whole lines; for stdout where `status` is 0, else for stderr
-  int status = 0;                     // exit status: 0, or `usage_error`
-  std::vector<std::string> warnings;  // lines for the log at start; --check has them in `output`
+  Config config = {};
+  std::string output = {};                 // whole lines; for stdout where `status` is 0, else for stderr
+  int status = 0;                          // exit status: 0, or `usage_error`
+  std::vector<std::string> warnings = {};  // lines for the log at start; --check has them in `output`
 };
 
 inline constexpr int usage_error = 2;

@@ -45,10 +45,10 @@ struct Certificate {
 struct Listener {
   std::string name = "default";
   bool tls = true;  // imaps:// or imap://
-  Address bind;
-  std::vector<Certificate> certificates;  // the first is served to clients whose SNI matches none
+  Address bind = {};
+  std::vector<Certificate> certificates = {};  // the first is served to clients whose SNI matches none
   bool self_signed = false;
-  std::string self_signed_dir;  // empty: in memory only
+  std::string self_signed_dir = {};  // empty: in memory only
   std::string upstream = "default";
   Capabilities capabilities = Capabilities::auto_;
 
@@ -58,8 +58,8 @@ struct Listener {
 struct Upstream {
   std::string name = "default";
   bool tls = true;  // imaps:// or imap://
-  std::vector<Address> servers;
-  std::string ca;  // PEM file; empty: the system's
+  std::vector<Address> servers = {};
+  std::string ca = {};  // PEM file; empty: the system's
   bool insecure_skip_certificate_verification = false;
   bool allow_plaintext = false;  // imap:// to an address that is not loopback
 

@@ -30,8 +30,11 @@ class Reader {
 
  private:
   std::string where(const YAML::Mark& mark) const { return file_ + ":" + std::to_string(mark.line + 1); }
+  // The line of the key where it has one: an empty value is, to yaml-cpp, where the next token starts.
   void error(const YAML::Node& node, const Path& path, const std::string& why) {
-    out_.errors.push_back(describe({path, why}, {{path, where(node.Mark())}}));
+    const auto origin = out_.origins.find(path);
+    const std::string line = origin == out_.origins.end() ? where(node.Mark()) : origin->second;
+    out_.errors.push_back(describe({path, why}, {{path, line}}));
   }
 
   void map(const YAML::Node& node, const Path& path, const Fields& fields);
@@ -73,7 +76,7 @@ void Reader::map(const YAML::Node& node, const Path& path, const Fields& fields)
     const Path key_path = (path.empty() ? "" : path + ".") + (pair.first.IsScalar() ? pair.first.Scalar() : "?");
     // yaml-cpp itself keeps both of two equal keys and finds the first.
     if (!seen.insert(key_path).second) {
-      error(pair.first, key_path, "duplicate key");
+      out_.errors.push_back(where(pair.first.Mark()) + ": " + key_path + ": duplicate key");
     } else {
       entry(pair.first, pair.second, key_path, fields);
     }
