@@ -1,0 +1,85 @@
+#include "metrics/admin_server.h"
+
+#include <exception>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "metrics/bind.h"
+#include "metrics/descriptor_reserve.h"
+#include "metrics/http_listener.h"
+#include "metrics/pages.h"
+
+namespace imapmeter::metrics {
+
+struct AdminServer::Impl {
+  Impl(const Metrics& metrics, std::function<bool()> ready, const AdminLimits& limits)
+      : limits(limits), pages(metrics, std::move(ready)), reserve(limits.spare_descriptors) {}
+
+  void listen(std::optional<HttpListener>& listener, BoundAddress bound, Exposure exposure) {
+    listener.emplace(context, std::move(bound), exposure, pages, reserve, limits);
+  }
+  void run();
+
+  const AdminLimits limits;
+  Pages pages;
+  DescriptorReserve reserve;
+  boost::asio::io_context context{1};
+  std::optional<HttpListener> metrics_listener;
+  std::optional<HttpListener> admin_listener;
+  std::string metrics_address;
+  std::string admin_address;
+  std::vector<std::string> warnings;
+  std::thread thread;
+};
+
+void AdminServer::Impl::run() {
+  for (;;) {
+    try {
+      context.run();
+      return;
+    } catch (const std::exception&) {
+      // No memory, most likely: what was being served is lost, the relay and the next request are not.
+    }
+  }
+}
+
+AdminServer::AdminServer(const std::string& metrics, const std::string& admin, const Metrics& metrics_source,
+                         std::function<bool()> ready, const AdminLimits& limits)
+    : impl_(std::make_unique<Impl>(metrics_source, std::move(ready), limits)) {
+  if (!metrics.empty()) {
+    impl_->listen(impl_->metrics_listener, bind_address(impl_->context, metrics), Exposure::network);
+    impl_->metrics_address = impl_->metrics_listener->address();
+  }
+  if (admin.empty() || admin == "none") return;
+  BoundAddress bound = bind_address(impl_->context, admin);
+  const bool local = bound.local;
+  if (!local) {
+    impl_->warnings.push_back(
+        "the admin address " + bound.text +
+        " can be reached from other machines: only /metrics, /livez and /readyz are served there");
+  }
+  impl_->listen(impl_->admin_listener, std::move(bound), local ? Exposure::local : Exposure::network);
+  impl_->admin_address = impl_->admin_listener->address();
+}
+
+AdminServer::~AdminServer() { stop(); }
+
+void AdminServer::start() {
+  if (impl_->metrics_listener) impl_->metrics_listener->start();
+  if (impl_->admin_listener) impl_->admin_listener->start();
+  impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+}
+
+void AdminServer::stop() {
+  impl_->context.stop();
+  if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->metrics_listener.reset();
+  impl_->admin_listener.reset();
+}
+
+const std::string& AdminServer::metrics_address() const { return impl_->metrics_address; }
+const std::string& AdminServer::admin_address() const { return impl_->admin_address; }
+const std::vector<std::string>& AdminServer::warnings() const { return impl_->warnings; }
+
+}  // namespace imapmeter::metrics
