@@ -21,11 +21,12 @@ from .invariants import Baseline, check_invariants
 from .process import Process
 from .proxy import Proxy
 from .timing import FACTOR, scaled, wait_until
+from .traffic import Traffic, check_counted
 from .upstream import FakeUpstream, honest_server
 from .wire import Wire, WireTimeout
 
 __all__ = [
-    "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient", "FakeUpstream",
-    "IntegrationCase", "Process", "Proxy", "Wire", "WireTimeout", "check_invariants", "chunks", "honest_server",
-    "parse", "scaled", "seed", "wait_until", "well_behaved_session",
+    "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient",
+    "FakeUpstream", "IntegrationCase", "Process", "Proxy", "Traffic", "Wire", "WireTimeout", "check_counted",
+    "check_invariants", "chunks", "honest_server", "parse", "scaled", "seed", "wait_until", "well_behaved_session",
 ]

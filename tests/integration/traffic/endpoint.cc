@@ -107,9 +107,12 @@ Moved Endpoint::ssl_result(int returned) noexcept {
   if (returned > 0) return {Io::moved, static_cast<std::size_t>(returned)};
   switch (SSL_get_error(ssl_.get(), returned)) {
     case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: return {Io::again, 0};
-    case SSL_ERROR_ZERO_RETURN: return {Io::eof, 0};
-    default: break;
+    case SSL_ERROR_WANT_WRITE:
+      return {Io::again, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Io::eof, 0};
+    default:
+      break;
   }
   const bool cut = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
   return {cut ? Io::truncated : Io::failed, 0};

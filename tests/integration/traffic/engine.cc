@@ -172,12 +172,12 @@ void Session::check(Side& side, std::span<const char> octets) {
     if (checker.exhausted) return fail(side, "more octets than were sent: " + hex({octets.data(), octets.size()}));
     const std::size_t size = std::min(octets.size(), checker.rest.size());
     if (std::memcmp(octets.data(), checker.rest.data(), size) != 0) {
-      const auto wrong = std::mismatch(octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(size),
-                                       checker.rest.begin());
+      const auto wrong =
+          std::mismatch(octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(size), checker.rest.begin());
       const auto at = static_cast<std::size_t>(wrong.first - octets.begin());
       checker.received += at;
-      return fail(side, "first wrong octet; expected " + hex(checker.rest.substr(at)) + " got " +
-                            hex({octets.data() + at, octets.size() - at}));
+      return fail(side, "first wrong octet at " + std::to_string(checker.received) + "; expected " +
+                            hex(checker.rest.substr(at)) + " got " + hex({octets.data() + at, octets.size() - at}));
     }
     checker.received += size;
     checker.rest.remove_prefix(size);
@@ -223,7 +223,9 @@ void Session::close(Side& side) {
   if (result != Io::moved && result != Io::again) fail(side, "cannot close");
 }
 
-void Session::fail(const Side& side, const std::string& what) { failure_ = what + "; " + describe() + " at the " + (side.sends == Way::client_to_server ? "client" : "server"); }
+void Session::fail(const Side& side, const std::string& what) {
+  failure_ = std::string(side.sends == Way::client_to_server ? "client" : "server") + " of " + describe() + ": " + what;
+}
 
 std::string Session::describe() const {
   std::string text = "session " + std::to_string(number_);

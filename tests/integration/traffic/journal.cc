@@ -1,0 +1,79 @@
+#include "tests/integration/traffic/journal.h"
+
+#include <array>
+#include <iostream>
+#include <utility>
+
+namespace traffic {
+namespace {
+
+using namespace std::string_view_literals;
+
+// The response codes that are members of ImapStatusCode.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 11> code_members = {{
+    {"ALERT"sv, "ALERT"sv},
+    {"BADCHARSET"sv, "BAD_CHARSET"sv},
+    {"CAPABILITY"sv, "CAPABILITY"sv},
+    {"PARSE"sv, "PARSE"sv},
+    {"PERMANENTFLAGS"sv, "PERMANENT_FLAGS"sv},
+    {"READ-ONLY"sv, "READ_ONLY"sv},
+    {"READ-WRITE"sv, "READ_WRITE"sv},
+    {"TRYCREATE"sv, "TRY_CREATE"sv},
+    {"UIDNEXT"sv, "UID_NEXT"sv},
+    {"UIDVALIDITY"sv, "UID_VALIDITY"sv},
+    {"UNSEEN"sv, "UNSEEN"sv},
+}};
+
+std::string one(std::string_view family, std::string_view label, std::string_view value) {
+  return std::string(family) + "{" + std::string(label) + "=\"" + std::string(value) + "\"}";
+}
+
+std::string two(std::string_view family, std::string_view label, std::string_view value, std::string_view label2,
+                std::string_view value2) {
+  const std::string first = one(family, label, value);
+  return first.substr(0, first.size() - 1) + "," + std::string(label2) + "=\"" + std::string(value2) + "\"}";
+}
+
+}  // namespace
+
+void Journal::status(std::string_view kind, std::string_view condition, std::string_view code) {
+  constexpr auto members = "imapmeter_status_codes_total"sv;
+  add(two("imapmeter_responses_total", "kind", kind, "status", condition));
+  add(two("imapmeter_response_codes_total", "status", condition, "code", code));
+  add(one(members, "status_code", condition));
+  if (kind != "tagged") add(one(members, "status_code", "UNSOLICITED"));
+  for (const auto& [name, member] : code_members) {
+    if (code == name) add(one(members, "status_code", member));
+  }
+}
+
+void Journal::undefined_status() { add(one("imapmeter_status_codes_total", "status_code", "NOT_DEFINED")); }
+
+void Journal::bye(std::string_view reason) { add(one("imapmeter_bye_total", "reason", reason)); }
+
+void Journal::started() { add("imapmeter_commands_started_total"); }
+
+void Journal::ended(std::string_view command, std::string_view result) {
+  add(two("imapmeter_commands_total", "command", command, "result", result));
+}
+
+void Journal::anomaly(std::string_view side, std::string_view kind) {
+  add(two("imapmeter_anomalies_total", "side", side, "kind", kind));
+}
+
+void Journal::literal(std::string_view direction, std::uint64_t octets) {
+  add(one("imapmeter_literal_bytes_total", "direction", direction), octets);
+}
+
+void Journal::closed(std::string_view reason) {
+  add("imapmeter_sessions_accepted_total");
+  add(one("imapmeter_sessions_closed_total", "reason", reason));
+}
+
+void Journal::print() const {
+  for (const auto& [sample, count] : samples) {
+    if (count > 0) std::cout << sample << ' ' << count << '\n';
+  }
+}
+
+}  // namespace traffic
