@@ -1,0 +1,148 @@
+#include "proxy/event_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace imapmeter::proxy {
+namespace {
+
+constexpr int events_per_turn = 256;
+
+// A source and its tag travel in one epoll_data: sources are aligned to 8, so two bits are free.
+std::uint64_t pack(EventSource& source, unsigned tag) noexcept {
+  return reinterpret_cast<std::uintptr_t>(&source) | tag;
+}
+
+int checked(int descriptor, const char* what) {
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
+  return descriptor;
+}
+
+}  // namespace
+
+EventLoop::EventLoop()
+    : epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      now_(std::chrono::steady_clock::now()),
+      wheel_(now_) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = 0;
+  checked(epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event), "epoll_ctl");
+}
+
+EventLoop::~EventLoop() {
+  bury();
+  close(wake_);
+  close(epoll_);
+}
+
+bool EventLoop::add(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = pack(source, tag);
+  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void EventLoop::modify(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = pack(source, tag);
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
+}
+
+void EventLoop::remove(int fd) noexcept { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
+
+void EventLoop::again(EventSource& source) {
+  if (source.again_queued || source.retired) return;
+  source.again_queued = true;
+  again_.push_back(&source);
+}
+
+void EventLoop::retire(std::unique_ptr<EventSource> source) {
+  source->retired = true;
+  wheel_.cancel(*source);
+  if (source->again_queued) std::erase(again_, source.get());
+  retired_.push_back(std::move(source));
+}
+
+void EventLoop::post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(task));
+  }
+  const std::uint64_t one = 1;
+  // Fails only when the counter is about to overflow, and then the loop is awake anyway.
+  [[maybe_unused]] const auto written = write(wake_, &one, sizeof one);
+}
+
+void EventLoop::run() {
+  while (!stopped_) turn();
+  bury();
+}
+
+int EventLoop::wait_milliseconds() const noexcept {
+  if (!again_.empty()) return 0;
+  const auto due = wheel_.next_due();
+  if (!due) return -1;
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - std::chrono::steady_clock::now());
+  return wait.count() < 0 ? 0 : static_cast<int>(wait.count());
+}
+
+void EventLoop::turn() {
+  std::array<epoll_event, events_per_turn> events;
+  const int count = epoll_wait(epoll_, events.data(), events_per_turn, wait_milliseconds());
+  now_ = std::chrono::steady_clock::now();
+  bool woken = false;
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
+    if (data == 0) {
+      woken = true;
+      continue;
+    }
+    auto& source = *reinterpret_cast<EventSource*>(data & ~std::uint64_t{3});
+    if (!source.retired) source.on_ready(static_cast<unsigned>(data & 3), events[static_cast<std::size_t>(i)].events);
+  }
+  if (woken) run_posted();
+  run_deadlines();
+  run_again();
+  bury();
+  busy_ += std::chrono::steady_clock::now() - now_;
+}
+
+void EventLoop::run_posted() {
+  std::uint64_t ignored = 0;
+  [[maybe_unused]] const auto taken = read(wake_, &ignored, sizeof ignored);
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::lock_guard lock(mutex_);
+    tasks.swap(posted_);
+  }
+  for (auto& task : tasks) task();
+}
+
+void EventLoop::run_deadlines() {
+  while (Deadline* due = wheel_.take_due(now_)) static_cast<EventSource*>(due)->on_deadline();
+}
+
+void EventLoop::run_again() {
+  again_now_.swap(again_);  // whoever asks again from here on has its turn after the next events
+  for (EventSource* source : again_now_) {
+    source->again_queued = false;
+    if (!source->retired) source->on_again();
+  }
+  again_now_.clear();
+}
+
+void EventLoop::bury() {
+  // A destructor may retire what it owns: empty the list before it is destroyed.
+  std::vector<std::unique_ptr<EventSource>> dead;
+  dead.swap(retired_);
+}
+
+}  // namespace imapmeter::proxy

@@ -1,0 +1,84 @@
+// A worker's loop: edge-triggered epoll with sockets registered once, deadlines, a mailbox from other threads. All but
+// post() and stop() belong to the thread that runs it. Why not Asio here: ARCHITECTURE.md.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "proxy/deadline_wheel.h"
+
+namespace imapmeter::proxy {
+
+// Whoever owns descriptors in the loop. `tag` (0 to 3) tells several descriptors of one source apart.
+struct EventSource : Deadline {
+  EventSource() = default;
+  EventSource(const EventSource&) = delete;
+  EventSource& operator=(const EventSource&) = delete;
+  virtual ~EventSource() = default;
+
+  // `events`: the EPOLL* bits of descriptor `tag`.
+  virtual void on_ready(unsigned tag, std::uint32_t events) = 0;
+  // Its turn after again(): work was left over when the last turn's budget was used up.
+  virtual void on_again() {}
+  // The deadline it armed has come, or has come nearer (see DeadlineWheel).
+  virtual void on_deadline() {}
+
+  bool again_queued = false;
+  bool retired = false;
+};
+
+class EventLoop {
+ public:
+  EventLoop();  // throws std::system_error
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Registers once; `events` as for epoll_ctl. A descriptor leaves by remove() or by being closed.
+  bool add(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept;
+  void modify(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept;
+  void remove(int fd) noexcept;
+
+  void arm(EventSource& source, TimePoint at) noexcept { wheel_.arm(source, at); }
+  void disarm(EventSource& source) noexcept { wheel_.cancel(source); }
+  // Calls on_again() once, after the other sources that are ready now.
+  void again(EventSource& source);
+  // Destroys the source when the current batch of events is done: an event of it may still be in the batch.
+  void retire(std::unique_ptr<EventSource> source);
+
+  // The time at which the current turn began.
+  TimePoint now() const noexcept { return now_; }
+  // Time spent in turns, waiting not included.
+  std::chrono::nanoseconds busy() const noexcept { return busy_; }
+
+  // From any thread: runs `task` in the loop.
+  void post(std::function<void()> task);
+  void run();
+  // From the loop's thread: run() returns after this turn.
+  void stop() noexcept { stopped_ = true; }
+
+ private:
+  void turn();
+  int wait_milliseconds() const noexcept;
+  void run_posted();
+  void run_deadlines();
+  void run_again();
+  void bury();
+
+  int epoll_;
+  int wake_;
+  TimePoint now_;
+  std::chrono::nanoseconds busy_{};
+  DeadlineWheel wheel_;
+  std::vector<EventSource*> again_;
+  std::vector<EventSource*> again_now_;
+  std::vector<std::unique_ptr<EventSource>> retired_;
+  bool stopped_ = false;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace imapmeter::proxy

@@ -1,0 +1,269 @@
+#include "proxy/leg.h"
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace imapmeter::proxy {
+
+// The BIO under a TLS leg: reads straight from the socket, collects what is to be sent in the thread's out-buffer.
+struct BatchingBio {
+  static int read(BIO* bio, char* into, int size) noexcept {
+    Leg& leg = *static_cast<Leg*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    if (leg.fin_) return 0;
+    if (!leg.readable_) {
+      BIO_set_retry_read(bio);
+      return -1;
+    }
+    const Leg::Read got = leg.read_plain({into, static_cast<std::size_t>(size)});
+    if (got.octets > 0) return static_cast<int>(got.octets);
+    if (got.status == Io::again) BIO_set_retry_read(bio);
+    return got.status == Io::eof ? 0 : -1;
+  }
+
+  // Refuses, never grows: while older octets wait for the socket, nothing may be put behind them.
+  static int write(BIO* bio, const char* from, int size) noexcept {
+    Leg& leg = *static_cast<Leg*>(BIO_get_data(bio));
+    ThreadBuffers& buffers = *leg.buffers_;
+    const auto octets = static_cast<std::size_t>(size);
+    BIO_clear_retry_flags(bio);
+    if (leg.blocked() || octets > ThreadBuffers::out_capacity - buffers.out_size) {
+      BIO_set_retry_write(bio);
+      return -1;
+    }
+    std::memcpy(buffers.out.get() + buffers.out_size, from, octets);
+    buffers.out_size += octets;
+    return size;
+  }
+
+  static long control(BIO* bio, int command, long, void*) noexcept {
+    if (command == BIO_CTRL_FLUSH) return 1;
+    if (command == BIO_CTRL_EOF) return static_cast<Leg*>(BIO_get_data(bio))->fin_ ? 1 : 0;
+    return 0;
+  }
+
+  static BIO_METHOD* method() noexcept {
+    static BIO_METHOD* const made = [] {
+      BIO_METHOD* created = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "batching socket");
+      BIO_meth_set_read(created, &BatchingBio::read);
+      BIO_meth_set_write(created, &BatchingBio::write);
+      BIO_meth_set_ctrl(created, &BatchingBio::control);
+      return created;
+    }();
+    return made;
+  }
+};
+
+Leg::~Leg() { close(); }
+
+void Leg::open(Fd fd, ThreadBuffers& buffers) noexcept {
+  fd_ = std::move(fd);
+  buffers_ = &buffers;
+}
+
+bool Leg::start_tls(SSL_CTX& context, bool as_server) noexcept {
+  ssl_ = SSL_new(&context);
+  BIO* bio = ssl_ == nullptr ? nullptr : BIO_new(BatchingBio::method());
+  if (bio == nullptr) return false;
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_, bio, bio);
+  if (as_server)
+    SSL_set_accept_state(ssl_);
+  else
+    SSL_set_connect_state(ssl_);
+  return true;
+}
+
+void Leg::close() noexcept {
+  drop_unsent();
+  SSL_free(ssl_);
+  ssl_ = nullptr;
+  fd_.reset();
+}
+
+void Leg::on_events(std::uint32_t events) noexcept {
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) hung_up_ = true;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    readable_ = true;
+    drained_ = false;
+  }
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
+}
+
+// The result of an SSL call that did not succeed.
+Io Leg::classify(int result) noexcept {
+  switch (SSL_get_error(ssl_, result)) {
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+      return Io::again;
+    case SSL_ERROR_ZERO_RETURN:
+      return Io::eof;
+    default:
+      break;
+  }
+  if (reset_) return Io::reset;
+  // OpenSSL 3 reports a FIN without close_notify as a protocol error ("unexpected eof")
+  if (fin_ && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return Io::truncated;
+  return fin_ && ERR_peek_error() == 0 ? Io::truncated : Io::tls_error;
+}
+
+Io Leg::handshake() noexcept {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_);
+  const Io status = result == 1 ? Io::ok : classify(result);
+  if (status == Io::again) drained_ = true;
+  const Io sent = finish(Io::ok);
+  return status == Io::ok || status == Io::again ? (sent == Io::reset ? Io::reset : status) : status;
+}
+
+Leg::Read Leg::read(std::span<char> into) noexcept { return ssl_ == nullptr ? read_plain(into) : read_tls(into); }
+
+Leg::Read Leg::read_plain(std::span<char> into) noexcept {
+  Read result;
+  while (result.octets < into.size()) {
+    const ssize_t got = recv(fd_.get(), into.data() + result.octets, into.size() - result.octets, 0);
+    if (got > 0) {
+      result.octets += static_cast<std::size_t>(got);
+      // A short read has emptied the socket: the probe that would say EAGAIN is saved. Under a TLS leg one read is
+      // enough, the record decides what comes next.
+      if (result.octets < into.size() && !hung_up_) {
+        readable_ = false;
+        drained_ = ssl_ == nullptr;
+        return result;
+      }
+      if (ssl_ != nullptr) return result;
+    } else if (got == 0) {
+      // A send() that failed has taken the error that recv() would have returned.
+      fin_ = !reset_;
+      result.status = reset_ ? Io::reset : Io::eof;
+      return result;
+    } else if (errno == EAGAIN) {
+      readable_ = false;
+      drained_ = ssl_ == nullptr;
+      return result;
+    } else if (errno != EINTR) {
+      reset_ = true;
+      result.status = Io::reset;
+      return result;
+    }
+  }
+  result.status = Io::ok;
+  return result;
+}
+
+Leg::Read Leg::read_tls(std::span<char> into) noexcept {
+  Read result;
+  result.status = Io::ok;
+  while (result.octets < into.size()) {
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int status = SSL_read_ex(ssl_, into.data() + result.octets, into.size() - result.octets, &got);
+    result.octets += got;
+    if (status == 1) continue;
+    result.status = classify(status);
+    drained_ = result.status == Io::again;
+    read_waits_ = SSL_want_write(ssl_);
+    break;
+  }
+  // An answer to KeyUpdate, or an alert. When it can't be sent the next write or flush finds out.
+  finish(Io::ok);
+  return result;
+}
+
+Io Leg::write(std::span<const char> octets) noexcept {
+  if (octets.empty()) return Io::ok;
+  if (ssl_ == nullptr) {
+    const std::size_t sent = send_some(octets);
+    return broken_ ? Io::reset : keep(octets.subspan(sent));
+  }
+  while (!octets.empty()) {
+    ERR_clear_error();
+    std::size_t took = 0;
+    const int status = SSL_write_ex(ssl_, octets.data(), octets.size(), &took);
+    octets = octets.subspan(took);
+    if (status == 1) continue;
+    const Io why = classify(status);
+    finish(Io::ok);
+    return why == Io::again ? Io::tls_error : why;  // the empty out-buffer takes a whole quantum: it cannot be full
+  }
+  return finish(Io::ok);
+}
+
+Io Leg::finish(Io status) noexcept {
+  if (ssl_ == nullptr || buffers_->out_size == 0) return status;
+  const Io sent = send_out();
+  return sent == Io::ok ? status : sent;
+}
+
+// Sends until the socket is full or broken (reset_); returns how many octets it took.
+std::size_t Leg::send_some(std::span<const char> octets) noexcept {
+  std::size_t sent = 0;
+  while (writable_ && sent < octets.size()) {
+    const ssize_t took = send(fd_.get(), octets.data() + sent, octets.size() - sent, MSG_NOSIGNAL);
+    if (took >= 0) {
+      sent += static_cast<std::size_t>(took);
+    } else if (errno == EAGAIN) {
+      writable_ = false;
+    } else if (errno != EINTR) {
+      broken_ = true;
+      reset_ = errno != EPIPE;  // EPIPE after the peer's FIN: what it sent before is still to be read
+      break;
+    }
+  }
+  return sent;
+}
+
+Io Leg::send_out() noexcept {
+  const std::span<const char> out{buffers_->out.get(), std::exchange(buffers_->out_size, 0)};
+  const std::size_t sent = send_some(out);
+  return broken_ ? Io::reset : keep(out.subspan(sent));
+}
+
+// Copies what the socket did not take into a block of just that size.
+Io Leg::keep(std::span<const char> octets) noexcept {
+  if (octets.empty()) return Io::ok;
+  unsent_.reset(new (std::nothrow) char[octets.size()]);
+  if (unsent_ == nullptr) {
+    broken_ = reset_ = true;
+    return Io::reset;
+  }
+  std::memcpy(unsent_.get(), octets.data(), octets.size());
+  unsent_begin_ = 0;
+  unsent_size_ = static_cast<std::uint32_t>(octets.size());
+  return Io::again;
+}
+
+Io Leg::flush() noexcept {
+  unsent_begin_ += static_cast<std::uint32_t>(
+      send_some({unsent_.get() + unsent_begin_, static_cast<std::size_t>(unsent_size_ - unsent_begin_)}));
+  if (blocked() && !broken_) return Io::again;
+  drop_unsent();
+  if (std::exchange(read_waits_, false)) drained_ = false;
+  return broken_ ? Io::reset : Io::ok;
+}
+
+void Leg::drop_unsent() noexcept {
+  // On a plain leg these are a peer's octets, a password perhaps.
+  if (ssl_ == nullptr && unsent_ != nullptr) OPENSSL_cleanse(unsent_.get(), unsent_size_);
+  unsent_.reset();
+  unsent_begin_ = unsent_size_ = 0;
+}
+
+void Leg::end_writing(bool notify) noexcept {
+  if (notify && ssl_ != nullptr && !broken_) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_);  // one close_notify; the peer's is not awaited
+    finish(Io::ok);
+  }
+  shutdown(fd_.get(), SHUT_WR);
+}
+
+}  // namespace imapmeter::proxy

@@ -1,0 +1,110 @@
+// One side of a session: a non-blocking socket, plain or with TLS on a batching BIO. What TLS wants to send collects in
+// the thread's out-buffer and leaves in one send(); only what the socket does not take is kept, in a block of its own.
+#pragma once
+
+#include <openssl/ssl.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "proxy/imap/capability_filter.h"
+#include "proxy/net.h"
+
+namespace imapmeter::proxy {
+
+inline constexpr std::size_t max_quantum = 256 * 1024;  // what one read from the upstream takes at most
+inline constexpr std::size_t min_quantum = 16 * 1024;   // and what it starts with; also the client's
+
+// Lent by the thread: no session owns a buffer while nothing of it waits to be sent.
+struct ThreadBuffers {
+  static constexpr std::size_t headroom = imap::capability_headroom;
+  // A record of 16 KiB grows by at most 64 octets; the rest is for handshake messages with long chains.
+  static constexpr std::size_t out_capacity = max_quantum + max_quantum / min_quantum * 64 + 64 * 1024;
+
+  std::unique_ptr<char[]> plain = std::make_unique<char[]>(headroom + max_quantum);
+  std::unique_ptr<char[]> out = std::make_unique<char[]>(out_capacity);
+  std::size_t out_size = 0;
+
+  // Room to read `octets` into, with the capability filter's headroom in front.
+  std::span<char> scratch(std::size_t octets) noexcept { return {plain.get() + headroom, octets}; }
+};
+
+enum class Io : std::uint8_t {
+  ok,
+  again,      // would block
+  eof,        // the peer ended its direction properly: close_notify, or FIN on a plain leg
+  truncated,  // FIN without close_notify on a TLS leg
+  reset,      // the connection is gone
+  tls_error,  // the peer broke the TLS protocol
+};
+
+class Leg {
+ public:
+  Leg() = default;
+  ~Leg();
+  Leg(const Leg&) = delete;
+  Leg& operator=(const Leg&) = delete;
+
+  // Plain from here on. `buffers` outlives the leg.
+  void open(Fd fd, ThreadBuffers& buffers) noexcept;
+  // Puts TLS on top, as server or as client; false when out of memory.
+  bool start_tls(SSL_CTX& context, bool as_server) noexcept;
+  void close() noexcept;
+  bool is_open() const noexcept { return static_cast<bool>(fd_); }
+  int fd() const noexcept { return fd_.get(); }
+  SSL* ssl() const noexcept { return ssl_; }
+
+  // Latches what epoll reported.
+  void on_events(std::uint32_t events) noexcept;
+
+  Io handshake() noexcept;
+
+  struct Read {
+    Io status = Io::again;  // of the read that got nothing; ok when `into` was filled
+    std::size_t octets = 0;
+  };
+  // Reads until `into` is full or nothing is left to read.
+  Read read(std::span<char> into) noexcept;
+  bool may_read() const noexcept { return !drained_; }
+
+  // Takes all of `octets`: what the socket does not take is kept and sent by flush(). Only while !blocked().
+  Io write(std::span<const char> octets) noexcept;
+  // Sends what is kept. again: the socket is still full.
+  Io flush() noexcept;
+  bool blocked() const noexcept { return unsent() != 0; }
+  // Octets kept, as they go over the wire.
+  std::size_t unsent() const noexcept { return unsent_size_ - unsent_begin_; }
+  // Ends our direction: with close_notify first where `notify` and the leg has TLS; then FIN. Only while !blocked().
+  void end_writing(bool notify) noexcept;
+
+ private:
+  friend struct BatchingBio;
+
+  Io finish(Io status) noexcept;  // sends what TLS left in the out-buffer
+  Io send_out() noexcept;
+  std::size_t send_some(std::span<const char> octets) noexcept;
+  void drop_unsent() noexcept;
+  Io keep(std::span<const char> octets) noexcept;
+  Io classify(int result) noexcept;
+  Read read_plain(std::span<char> into) noexcept;
+  Read read_tls(std::span<char> into) noexcept;
+
+  ThreadBuffers* buffers_ = nullptr;
+  SSL* ssl_ = nullptr;
+  std::unique_ptr<char[]> unsent_;
+  std::uint32_t unsent_begin_ = 0;
+  std::uint32_t unsent_size_ = 0;
+  Fd fd_;
+  bool readable_ = true;    // recv() may have something
+  bool writable_ = true;    // send() may take something
+  bool hung_up_ = false;    // a FIN or an error is there: read on to the end, short reads included
+  bool drained_ = false;    // nothing left to read until the next event
+  bool fin_ = false;        // recv() returned 0
+  bool reset_ = false;      // the peer sent RST or is out of reach
+  bool broken_ = false;     // send() failed for good
+  bool read_waits_ = false; // TLS cannot read on before it has sent something (an answer to KeyUpdate)
+};
+
+}  // namespace imapmeter::proxy

@@ -1,0 +1,65 @@
+// The process's log: one line per event on stderr, written by a thread of its own, dropped rather than waited for.
+// Nothing that a peer sent is ever a part of a line.
+#pragma once
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+#include "config/config.h"
+
+namespace imapmeter::proxy {
+
+// Call once, before the first line. Lines of before go to stderr unbuffered.
+void start_log(config::LogLevel level);
+// Writes what is queued; call before exit.
+void stop_log() noexcept;
+
+template <typename... Args>
+void log_info(spdlog::format_string_t<Args...> text, Args&&... args) {
+  spdlog::info(text, std::forward<Args>(args)...);
+}
+template <typename... Args>
+void log_warning(spdlog::format_string_t<Args...> text, Args&&... args) {
+  spdlog::warn(text, std::forward<Args>(args)...);
+}
+template <typename... Args>
+void log_error(spdlog::format_string_t<Args...> text, Args&&... args) {
+  spdlog::error(text, std::forward<Args>(args)...);
+}
+
+// Events that strangers can cause at will: at most one line of each class in 10 s, which says how many were left out.
+enum class LogClass : std::uint8_t { upstream_connect, upstream_tls, client_handshake, descriptors, internal };
+inline constexpr std::size_t log_class_count = 5;
+
+class LogLimiter {
+ public:
+  static constexpr std::chrono::seconds interval{10};
+  // True when a line may be written; `left_out` is then how many were not since the last one.
+  bool allow(LogClass log_class, std::chrono::steady_clock::time_point now, std::uint64_t& left_out) noexcept;
+
+ private:
+  struct Entry {
+    std::atomic<std::int64_t> next{INT64_MIN};  // steady-clock nanoseconds
+    std::atomic<std::uint64_t> left_out{0};
+  };
+  std::array<Entry, log_class_count> entries_;
+};
+
+LogLimiter& log_limiter() noexcept;
+
+template <typename... Args>
+void log_limited(LogClass log_class, spdlog::format_string_t<Args...> text, Args&&... args) {
+  std::uint64_t left_out = 0;
+  if (!log_limiter().allow(log_class, std::chrono::steady_clock::now(), left_out)) return;
+  const std::string line = fmt::format(text, std::forward<Args>(args)...);
+  if (left_out == 0)
+    spdlog::warn("{}", line);
+  else
+    spdlog::warn("{} ({} more of this kind since the last line)", line, left_out);
+}
+
+}  // namespace imapmeter::proxy

@@ -1,0 +1,199 @@
+// The composition root: arguments -> settings -> metrics -> server -> wait -> drain.
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/version.hpp>
+#include <openssl/crypto.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <list>
+
+#include "config/args.h"
+#include "metrics/admin_server.h"
+#include "metrics/metrics.h"
+#include "proxy/log.h"
+#include "proxy/server.h"
+#include "proxy/upstream.h"
+
+namespace imapmeter {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
+
+// Passwords pass through this process: no core file, no ptrace by others of the same user, no new privileges.
+void harden_process() {
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+metrics::BuildInfo build_info() {
+  return {IMAPMETER_VERSION, IMAPMETER_REVISION, OpenSSL_version(OPENSSL_VERSION_STRING), BOOST_LIB_VERSION};
+}
+
+// Everything that runs on the control thread: look-ups, signals, the drain's clock.
+class Control {
+ public:
+  Control(const config::Config& config, proxy::Server& server)
+      : config_(config), server_(server), signals_(context_, SIGTERM, SIGINT, SIGHUP), timer_(context_),
+        ticket_timer_(context_) {
+    for (std::size_t upstream = 0; upstream < config.upstreams.size(); ++upstream) {
+      const auto& servers = config.upstreams[upstream].servers;
+      for (std::size_t number = 0; number < servers.size(); ++number)
+        lookups_.emplace_back(context_, servers[number],
+                              [this, upstream, number](std::vector<proxy::SocketAddress> addresses) {
+                                server_.set_addresses(upstream, number, std::move(addresses));
+                              });
+    }
+  }
+
+  // A session never waits for a name: give the first look-ups a moment before there are sessions.
+  void look_up_names() {
+    for (proxy::NameLookup& each : lookups_) each.start();
+    const auto until = std::chrono::steady_clock::now() + first_lookup;
+    const auto pending = [this] {
+      for (const proxy::NameLookup& each : lookups_)
+        if (!each.tried()) return true;
+      return false;
+    };
+    while (pending() && std::chrono::steady_clock::now() < until) context_.run_one_until(until);
+  }
+
+  // Returns when the last session of a drain is gone.
+  void run() {
+    await_signal();
+    await_rotation();
+    context_.restart();
+    context_.run();
+  }
+
+  std::atomic<bool> draining{false};
+
+ private:
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      if (signal == SIGHUP)
+        proxy::log_warning("SIGHUP: this version does not reload its configuration; restart it instead");
+      else if (draining.exchange(true))
+        server_.force();
+      else
+        drain();
+      await_signal();
+    });
+  }
+
+  void await_rotation() {
+    ticket_timer_.expires_after(proxy::TicketKeys::rotation);
+    ticket_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      server_.rotate_ticket_keys();
+      await_rotation();
+    });
+  }
+
+  void drain() {
+    const auto limit = config_.timeouts.drain;
+    proxy::log_info("draining, for at most {} ms", limit.count());
+    timer_.expires_after(limit);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) server_.force();
+    });
+    server_.drain(limit / 2, [this] { asio::post(context_, [this] { context_.stop(); }); });
+  }
+
+  const config::Config& config_;
+  proxy::Server& server_;
+  asio::io_context context_;
+  asio::signal_set signals_;
+  asio::steady_timer timer_;
+  asio::steady_timer ticket_timer_;
+  std::list<proxy::NameLookup> lookups_;
+};
+
+void print_ready(const config::Config& config, const proxy::Server& server, const metrics::AdminServer& admin) {
+  std::string line = "ready";
+  if (!admin.admin_address().empty()) line += " admin=" + admin.admin_address();
+  if (!admin.metrics_address().empty()) line += " metrics=" + admin.metrics_address();
+  const std::vector<std::string> addresses = server.addresses();
+  for (std::size_t i = 0; i < addresses.size(); ++i)
+    line += " listener=" + config.listeners[i].name + " address=" + addresses[i];
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+}
+
+int serve(const config::Config& config, const std::vector<std::string>& warnings) {
+  raise_descriptor_limit();
+  const unsigned workers = config.workers == 0 ? proxy::default_workers() : config.workers;
+  metrics::Metrics metrics(config, workers, build_info());
+  proxy::Server server(config, workers, [&metrics](unsigned worker, std::size_t listener) {
+    metrics::Shard& shard = metrics.shard(worker, listener);
+    return proxy::Observers{&shard, &shard};
+  });
+  for (std::size_t listener = 0; listener < config.listeners.size(); ++listener)
+    for (const proxy::ServedCertificate& each : server.certificates(listener))
+      metrics.set_certificate_expiry(listener, each.name, each.not_after);
+
+  Control control(config, server);
+  metrics::AdminServer admin(config.metrics, config.admin, metrics, [&control] { return !control.draining.load(); });
+  for (const std::string& each : warnings) proxy::log_warning("{}", each);
+  for (const std::string& each : admin.warnings()) proxy::log_warning("{}", each);
+
+  control.look_up_names();
+  server.start();
+  admin.start();
+  print_ready(config, server, admin);
+  control.run();
+
+  const std::size_t forced = server.join();
+  if (forced != 0) proxy::log_warning("the drain's time is up: {} sessions were cut", forced);
+  admin.stop();
+  return forced == 0 ? 0 : 1;
+}
+
+int run(int argc, char** argv) {
+  const config::Invocation invocation = config::parse(argc, argv);
+  if (invocation.action != config::Action::run) {
+    std::fputs(invocation.output.c_str(), invocation.status == 0 ? stdout : stderr);
+    return invocation.status;
+  }
+  harden_process();
+  proxy::start_log(invocation.config.log_level);
+  int status = 1;
+  try {
+    status = serve(invocation.config, invocation.warnings);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "imapmeter: %s\n", error.what());
+  }
+  proxy::stop_log();
+  return status;
+}
+
+}  // namespace
+}  // namespace imapmeter
+
+int main(int argc, char** argv) {
+  try {
+    return imapmeter::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "imapmeter: %s\n", error.what());
+    return 1;
+  }
+}

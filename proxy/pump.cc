@@ -1,0 +1,51 @@
+#include "proxy/pump.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+
+namespace imapmeter::proxy {
+namespace {
+
+constexpr int reads_per_turn = 4;
+
+constexpr std::uint32_t quantum_limit(imap::Direction direction) noexcept {
+  return direction == imap::Direction::server_to_client ? max_quantum : min_quantum;
+}
+
+// False when the sink is full.
+bool hand_on(Flow& flow, imap::Direction direction, std::span<const char> octets, Leg& to, Tap& tap) noexcept {
+  if (flow.discard || octets.empty()) return true;
+  const Io written = to.write(octets);
+  if (written == Io::ok || written == Io::again) tap.moved(direction, octets.size());
+  flow.discard = written == Io::reset || written == Io::tls_error;
+  if (written != Io::again) return true;
+  flow.quantum = min_quantum;
+  return false;
+}
+
+}  // namespace
+
+Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuffers& buffers, Tap& tap) noexcept {
+  if (to.blocked()) {
+    const Io flushed = to.flush();
+    if (flushed == Io::again) return Pumped::blocked;
+    if (flushed == Io::reset) flow.discard = true;
+  }
+  for (int reads = 0; reads < reads_per_turn; ++reads) {
+    if (flow.end != Io::again || !from.may_read()) return Pumped::idle;
+    const std::span<char> room = buffers.scratch(flow.quantum);
+    const Leg::Read got = from.read(room);
+    if (got.status != Io::ok && got.status != Io::again) flow.end = got.status;
+    bool taken = true;
+    if (got.octets > 0) {
+      taken = hand_on(flow, direction, tap.observe(direction, room.first(got.octets)), to, tap);
+      if (direction == imap::Direction::client_to_server) OPENSSL_cleanse(room.data(), got.octets);
+    }
+    if (!taken) return Pumped::blocked;
+    if (got.octets == room.size()) flow.quantum = std::min(flow.quantum * 2, quantum_limit(direction));
+  }
+  return Pumped::more;
+}
+
+}  // namespace imapmeter::proxy

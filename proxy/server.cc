@@ -1,0 +1,151 @@
+#include "proxy/server.h"
+
+#include <openssl/rand.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "proxy/log.h"
+
+namespace imapmeter::proxy {
+namespace {
+
+constexpr std::size_t spare_descriptors = 16;  // for scrapes, certificates, look-ups
+constexpr unsigned most_workers = 4;
+
+std::size_t index_of(const std::vector<config::Upstream>& upstreams, const std::string& name) {
+  const auto found = std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& u) { return u.name == name; });
+  if (found == upstreams.end()) throw std::runtime_error("no upstream is named " + name);
+  return static_cast<std::size_t>(found - upstreams.begin());
+}
+
+std::uint64_t random_key() {
+  std::uint64_t key = 0;
+  if (RAND_bytes(reinterpret_cast<unsigned char*>(&key), sizeof key) != 1) throw std::runtime_error("no random octets");
+  return key;
+}
+
+// How many sessions the open-files limit suffices for: two descriptors each, after those that are open now.
+std::size_t sessions_by_descriptors() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const std::filesystem::directory_iterator open("/proc/self/fd");
+  const auto in_use = static_cast<std::size_t>(std::distance(begin(open), end(open)));
+  const std::size_t taken = in_use + spare_descriptors;
+  return limit.rlim_cur > taken ? (limit.rlim_cur - taken) / 2 : 0;
+}
+
+// cgroup v2: "max 100000" or "200000 100000"; 0 where there is no limit.
+unsigned cpus_by_cgroup() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0;
+  double period = 0;
+  if (!(file >> quota >> period) || period <= 0) return 0;
+  return std::max(1U, static_cast<unsigned>(quota / period));
+}
+
+}  // namespace
+
+unsigned default_workers() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  unsigned cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<unsigned>(CPU_COUNT(&set)) : 1;
+  if (const unsigned granted = cpus_by_cgroup(); granted != 0) cpus = std::min(cpus, granted);
+  return std::clamp(cpus, 1U, most_workers);
+}
+
+Server::Server(const config::Config& config, unsigned workers, const ObserversOf& observers_of) : load_(workers) {
+  settings_.timeouts = config.timeouts;
+  for (const config::Upstream& each : config.upstreams) {
+    UpstreamTarget target{each.name, nullptr, {}};
+    if (each.tls) target.tls = make_client_context(each);
+    for (const config::Address& server : each.servers)
+      target.servers.push_back({config::to_string(server), server.host, {}});
+    settings_.upstreams.push_back(std::move(target));
+  }
+  for (const config::Listener& each : config.listeners) {
+    ListenerSettings settings{each.name, nullptr, index_of(config.upstreams, each.upstream), each.capabilities};
+    if (each.tls) settings.tls = make_server_tls(each, tickets_);
+    settings_.listeners.push_back(std::move(settings));
+    listening_.push_back(listen_on(each.bind));
+  }
+  const std::uint64_t tag_key = random_key();
+  for (unsigned number = 0; number < workers; ++number) {
+    std::vector<ListenerContext> contexts;
+    for (std::size_t listener = 0; listener < config.listeners.size(); ++listener) {
+      const Observers observers = observers_of(number, listener);
+      ListenerContext& context = contexts.emplace_back();
+      context.observer = observers.relay;
+      context.imap_observer = observers.imap;
+      context.rules.enabled = config.listeners[listener].capabilities == config::Capabilities::auto_;
+      context.rules.strip_starttls = config.listeners[listener].tls;
+    }
+    workers_.push_back(std::make_unique<Worker>(number, std::move(contexts), tag_key, load_, workers_));
+  }
+}
+
+Server::~Server() {
+  force();
+  join();
+}
+
+std::vector<std::string> Server::addresses() const {
+  std::vector<std::string> all;
+  for (const Fd& each : listening_) all.push_back(to_string(local_address(each.get())));
+  return all;
+}
+
+std::vector<ServedCertificate> Server::certificates(std::size_t listener) const {
+  const auto& tls = settings_.listeners[listener].tls;
+  return tls == nullptr ? std::vector<ServedCertificate>{} : tls->certificates;
+}
+
+void Server::set_addresses(std::size_t upstream, std::size_t server, std::vector<SocketAddress> addresses) {
+  settings_.upstreams[upstream].servers[server].addresses = std::move(addresses);
+  publish();
+}
+
+void Server::publish() {
+  if (threads_.empty()) return;
+  const auto snapshot = std::make_shared<const Snapshot>(settings_);
+  for (auto& worker : workers_) worker->loop.post([&worker = *worker, snapshot] { worker.use(snapshot); });
+}
+
+void Server::start() {
+  const auto snapshot = std::make_shared<const Snapshot>(settings_);
+  std::vector<int> listening;
+  for (const Fd& each : listening_) listening.push_back(each.get());
+  load_.limit = sessions_by_descriptors();
+  log_info("descriptors suffice for {} sessions", load_.limit);
+  running_ = static_cast<unsigned>(workers_.size());
+  for (auto& worker : workers_) {
+    worker->prepare(snapshot, listening);
+    threads_.emplace_back([this, &worker = *worker] {
+      worker.run();
+      if (--running_ == 0 && on_drained_) on_drained_();
+    });
+  }
+}
+
+void Server::drain(std::chrono::milliseconds spread, std::function<void()> on_drained) {
+  on_drained_ = std::move(on_drained);
+  for (auto& worker : workers_) worker->loop.post([&worker = *worker, spread] { worker.drain(spread); });
+}
+
+void Server::force() {
+  for (auto& worker : workers_)
+    worker->loop.post([this, &worker = *worker] { forced_ += worker.force(); });
+}
+
+std::size_t Server::join() {
+  for (std::thread& each : threads_) each.join();
+  threads_.clear();
+  listening_.clear();
+  return forced_;
+}
+
+}  // namespace imapmeter::proxy

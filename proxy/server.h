@@ -1,0 +1,64 @@
+// All workers of the process: listening sockets, threads, the snapshot they share, drain.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/config.h"
+#include "proxy/snapshot.h"
+#include "proxy/worker.h"
+
+namespace imapmeter::proxy {
+
+// Who is told about the sessions of one worker and listener. They outlive the server.
+struct Observers {
+  Observer* relay = nullptr;
+  imap::Observer* imap = nullptr;
+};
+
+class Server {
+ public:
+  using ObserversOf = std::function<Observers(unsigned worker, std::size_t listener)>;
+
+  // Binds every listener and loads every certificate; throws std::runtime_error with a sentence for the operator.
+  Server(const config::Config& config, unsigned workers, const ObserversOf& observers_of);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // The addresses that are really listened on, one per listener in the order of the configuration.
+  std::vector<std::string> addresses() const;
+  std::vector<ServedCertificate> certificates(std::size_t listener) const;
+
+  // From the control thread. New addresses of a server; sessions that begin from now on use them.
+  void set_addresses(std::size_t upstream, std::size_t server, std::vector<SocketAddress> addresses);
+  void start();
+  void rotate_ticket_keys() { tickets_.rotate(); }
+  // `on_drained` is called on the last worker's thread.
+  void drain(std::chrono::milliseconds spread, std::function<void()> on_drained);
+  // Ends what is left of a drain. join() then returns soon.
+  void force();
+  // Waits for the workers; returns how many sessions force() closed.
+  std::size_t join();
+
+ private:
+  void publish();
+
+  TicketKeys tickets_;
+  Snapshot settings_;  // what the next snapshot is a copy of
+  std::vector<Fd> listening_;
+  Load load_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::atomic<unsigned> running_{0};
+  std::atomic<std::size_t> forced_{0};
+  std::function<void()> on_drained_;
+};
+
+// The CPUs that this process may use, by affinity and cgroup, at most 4.
+unsigned default_workers();
+
+}  // namespace imapmeter::proxy

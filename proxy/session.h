@@ -1,0 +1,126 @@
+// One client from accept to close: both legs, the pump, the tracker, the deadlines, exactly one CloseReason. It lives
+// and dies on one worker's loop.
+//
+//   handshake ──► connect ──► upstream_handshake ──► relay ──► gone
+//       │            │               │                 │
+//       └────────────┴───────────────┴── farewell ─────┴──►     (a BYE of ours is on its way)
+//
+// Rules
+// - The upstream is dialled when the client's TLS stands (at once without TLS); nothing of the client is read before.
+// - Each direction ends by itself: the end of one is handed on when all before it has been delivered, and the other
+//   goes on for as long as it moves, half_close at most without progress.
+// - The first cause is the reason. `logout` and `upstream_bye` replace a later end, reset or stall.
+// - imapmeter says BYE itself only before anything of the server was relayed, or at a response boundary in a drain.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "proxy/event_loop.h"
+#include "proxy/imap/session_tracker.h"
+#include "proxy/leg.h"
+#include "proxy/observer.h"
+#include "proxy/pump.h"
+#include "proxy/snapshot.h"
+
+namespace imapmeter::proxy {
+
+class Worker;
+
+// What the sessions of one listener share on one worker.
+struct ListenerContext {
+  Observer* observer = nullptr;
+  imap::Observer* imap_observer = nullptr;
+  imap::CapabilityRules rules;
+  imap::TrackerContext tracker;
+};
+
+class Session final : public EventSource, private Tap {
+ public:
+  // Takes the accepted socket; start() must follow once the worker owns the session.
+  Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::size_t listener, Fd client);
+  ~Session() override;
+
+  void start();
+  // Close at the next response boundary from `at` on.
+  void drain(TimePoint at);
+  // Close now.
+  void force_close(CloseReason reason);
+
+  void on_ready(unsigned tag, std::uint32_t events) override;
+  void on_again() override { advance(); }
+  void on_deadline() override;
+
+  std::size_t index = 0;  // its place in the worker's list
+
+ private:
+  enum class State : std::uint8_t { handshake, connect, upstream_handshake, relay, farewell, gone };
+
+  // Tap
+  std::span<char> observe(imap::Direction direction, std::span<char> octets) noexcept override;
+  void moved(imap::Direction direction, std::size_t octets) noexcept override;
+
+  void advance();
+  void client_handshake();
+  void dial();
+  void dial_next();
+  void finish_connect();
+  void upstream_handshake();
+  void fail_connect(CloseReason reason, ConnectResult result);
+
+  void start_relay();
+  void relay();
+  void watch_stall(imap::Direction direction, const Leg& to, std::size_t unsent_before) noexcept;
+  void watch_greeting();
+  void settle(imap::Direction direction, Leg& to);
+  void note_end(imap::Direction direction, Io end);
+  void lose_server_before_greeting(Io end);
+  bool half_closed(imap::Direction direction) const noexcept;
+  void flush_held();
+
+  bool try_drain();
+  void say_bye(std::string_view line);
+  void farewell();
+  void finish();
+  CloseReason final_reason() const noexcept;
+  Phase phase() const noexcept;
+
+  void check_deadlines();
+  void check_relay_deadlines();
+  TimePoint next_deadline() const noexcept;
+  void arm();
+
+  const UpstreamTarget& upstream() const noexcept;
+  TimePoint now() const noexcept;
+  Flow& flow(imap::Direction direction) noexcept { return flows_[static_cast<std::size_t>(direction)]; }
+  const Flow& flow(imap::Direction direction) const noexcept { return flows_[static_cast<std::size_t>(direction)]; }
+
+  Worker& worker_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  ListenerContext& context_;
+  imap::SessionTracker tracker_;
+  Leg client_;
+  Leg upstream_;
+  std::array<Flow, imap::direction_count> flows_;
+  std::array<TimePoint, imap::direction_count> blocked_since_{};  // the epoch: not blocked
+  TimePoint accepted_;
+  TimePoint state_since_;
+  TimePoint progress_;            // the last time octets moved, or a direction ended
+  TimePoint held_since_{};        // capability octets are held back; the epoch: none
+  TimePoint drain_at_ = TimePoint::max();
+  TimePoint armed_for_ = TimePoint::max();
+  std::uint16_t listener_;
+  std::uint16_t address_ = 0;     // the next one to try
+  State state_ = State::handshake;
+  std::optional<CloseReason> reason_;
+  bool relaying_ = false;         // the relay has begun
+  bool relayed_ = false;          // something of the server has been read for the client
+  bool connect_told_ = false;     // on_upstream_connect has been called
+  bool upstream_counted_ = false;
+};
+// Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
+static_assert(sizeof(Session) <= 768);
+
+}  // namespace imapmeter::proxy

@@ -1,0 +1,40 @@
+// What workers know of the configuration: immutable, made on the control thread, swapped between turns. A session keeps
+// the one it started with.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "proxy/net.h"
+#include "proxy/tls_context.h"
+
+namespace imapmeter::proxy {
+
+struct ServerTarget {
+  std::string name;                      // host:port as configured
+  std::string host;                      // for SNI and the certificate
+  std::vector<SocketAddress> addresses;  // empty: not resolved so far
+};
+
+struct UpstreamTarget {
+  std::string name;
+  std::shared_ptr<SSL_CTX> tls;  // null: plaintext
+  std::vector<ServerTarget> servers;
+};
+
+struct ListenerSettings {
+  std::string name;
+  std::shared_ptr<const ServerTls> tls;  // null: plaintext
+  std::size_t upstream = 0;              // index into Snapshot::upstreams
+  config::Capabilities capabilities = config::Capabilities::auto_;
+};
+
+struct Snapshot {
+  std::vector<ListenerSettings> listeners;
+  std::vector<UpstreamTarget> upstreams;
+  config::Timeouts timeouts;
+};
+
+}  // namespace imapmeter::proxy

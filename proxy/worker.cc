@@ -1,0 +1,157 @@
+#include "proxy/worker.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "proxy/log.h"
+
+namespace imapmeter::proxy {
+namespace {
+
+constexpr std::size_t accepts_per_turn = 16;
+constexpr std::chrono::milliseconds accept_pause{200};  // without descriptors or memory: 5 looks a second, no spin
+constexpr std::size_t lent_tag_blocks = 1024;           // sessions of one worker that may pipeline deeply at once
+constexpr std::chrono::milliseconds drain_step{10};     // between two closes in a drain, unless there are too many
+
+}  // namespace
+
+// A listening socket in one worker's epoll. Level-triggered and exclusive: one worker wakes per connection.
+class Worker::Acceptor final : public EventSource {
+ public:
+  Acceptor(Worker& worker, std::size_t listener, int fd) : worker_(worker), listener_(listener), fd_(fd) { resume(); }
+
+  void on_ready(unsigned, std::uint32_t) override {
+    for (std::size_t accepted = 0; accepted < accepts_per_turn; ++accepted)
+      if (!accept_one()) return;
+  }
+  void on_deadline() override { resume(); }
+  void stop() {
+    worker_.loop.disarm(*this);
+    worker_.loop.remove(fd_);
+  }
+
+ private:
+  void resume() { worker_.loop.add(fd_, *this, 0, EPOLLIN | EPOLLEXCLUSIVE); }
+
+  // Connections wait in the kernel's queue meanwhile.
+  bool pause(const char* why) {
+    log_limited(LogClass::descriptors, "new connections have to wait: {}", why);
+    worker_.loop.remove(fd_);
+    worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
+    return false;
+  }
+
+  // False when there is nothing more to accept for now.
+  bool accept_one() {
+    Load& load = worker_.load_;
+    if (load.total.load(std::memory_order_relaxed) >= load.limit) return pause("descriptors are short");
+    Fd client(accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!client) {
+      switch (errno) {
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+          return pause(std::strerror(errno));
+        case EAGAIN:
+          return false;
+        default:
+          return true;  // that connection failed before it was accepted
+      }
+    }
+    Worker& target = worker_.lightest();
+    load.total.fetch_add(1, std::memory_order_relaxed);
+    load.per_worker[target.number_].fetch_add(1, std::memory_order_relaxed);
+    if (&target == &worker_) {
+      worker_.adopt(std::move(client), listener_);
+    } else {
+      target.loop.post([&target, listener = listener_, fd = client.release()] { target.adopt(Fd(fd), listener); });
+    }
+    return true;
+  }
+
+  Worker& worker_;
+  std::size_t listener_;
+  int fd_;
+};
+
+Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key, Load& load,
+               std::vector<std::unique_ptr<Worker>>& peers)
+    : number_(number), load_(load), peers_(peers), tags_(lent_tag_blocks), contexts_(std::move(contexts)) {
+  for (ListenerContext& each : contexts_) each.tracker = {&tags_, &each.rules, tag_key};
+}
+
+Worker::~Worker() = default;
+
+void Worker::prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<int>& listening) {
+  snapshot_ = std::move(snapshot);
+  for (std::size_t i = 0; i < listening.size(); ++i)
+    acceptors_.push_back(std::make_unique<Acceptor>(*this, i, listening[i]));
+}
+
+void Worker::run() { loop.run(); }
+
+// Itself, unless a peer holds clearly fewer sessions.
+Worker& Worker::lightest() {
+  const auto sessions_of = [&](std::size_t i) { return load_.per_worker[i].load(std::memory_order_relaxed); };
+  std::size_t best = number_;
+  for (std::size_t i = 0; i < peers_.size(); ++i)
+    if (sessions_of(i) < sessions_of(best)) best = i;
+  const std::size_t own = sessions_of(number_);
+  return own > sessions_of(best) + 4 + own / 16 ? *peers_[best] : *this;
+}
+
+void Worker::adopt(Fd client, std::size_t listener) {
+  auto made = std::make_unique<Session>(*this, snapshot_, listener, std::move(client));
+  Session& session = *made;
+  session.index = sessions_.size();
+  sessions_.push_back(std::move(made));
+  session.start();
+  if (draining_) session.drain(loop.now());
+}
+
+void Worker::remove(Session& session) {
+  std::unique_ptr<Session> owner = std::move(sessions_[session.index]);
+  if (session.index + 1 != sessions_.size()) {
+    sessions_[session.index] = std::move(sessions_.back());
+    sessions_[session.index]->index = session.index;
+  }
+  sessions_.pop_back();
+  load_.total.fetch_sub(1, std::memory_order_relaxed);
+  load_.per_worker[number_].fetch_sub(1, std::memory_order_relaxed);
+  loop.retire(std::move(owner));
+  stop_when_drained();
+}
+
+void Worker::drain(std::chrono::milliseconds spread) {
+  draining_ = true;
+  for (auto& acceptor : acceptors_) acceptor->stop();
+  const TimePoint start = loop.now();
+  const std::size_t count = sessions_.size();
+  const std::chrono::nanoseconds share = std::chrono::nanoseconds(spread) / std::max<std::size_t>(count, 1);
+  const auto step = std::min<std::chrono::nanoseconds>(drain_step, share);
+  // A session that is drained at once leaves the list: walk a copy.
+  std::vector<Session*> all;
+  all.reserve(count);
+  for (auto& session : sessions_) all.push_back(session.get());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i]->drain(start + i * step);
+  stop_when_drained();
+}
+
+std::size_t Worker::force() {
+  draining_ = true;
+  const std::size_t left = sessions_.size();
+  while (!sessions_.empty()) sessions_.back()->force_close(CloseReason::drain_forced);
+  stop_when_drained();
+  return left;
+}
+
+void Worker::stop_when_drained() {
+  // Sessions that a peer has posted to this worker are counted, though not here yet.
+  if (draining_ && load_.per_worker[number_].load(std::memory_order_relaxed) == 0) loop.stop();
+}
+
+}  // namespace imapmeter::proxy

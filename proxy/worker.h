@@ -1,0 +1,70 @@
+// One thread: a loop, the listeners' accepts, and the sessions that began here. Control reaches it through loop.post().
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "proxy/event_loop.h"
+#include "proxy/imap/tag_pool.h"
+#include "proxy/session.h"
+
+namespace imapmeter::proxy {
+
+// What workers tell each other, without a lock.
+struct Load {
+  explicit Load(unsigned workers) : per_worker(workers) {}
+  std::vector<std::atomic<std::size_t>> per_worker;  // sessions, those on their way to a worker included
+  std::atomic<std::size_t> total{0};
+  std::size_t limit = 0;  // sessions that the descriptors of this process suffice for
+};
+
+class Worker {
+ public:
+  // `contexts`: one per listener. `load` and `peers` outlive the worker; `peers` holds all workers by number.
+  Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key, Load& load,
+         std::vector<std::unique_ptr<Worker>>& peers);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before run(): the snapshot to start with, and the listening sockets (owned by the caller, open until run() ends).
+  void prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<int>& listening);
+  // The thread: returns when a drain is complete.
+  void run();
+
+  // In the loop's thread, through loop.post()
+  void use(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
+  // Takes a session that was accepted here or by a peer; it is counted in `load` already.
+  void adopt(Fd client, std::size_t listener);
+  // Stops accepting and closes every session at a response boundary, spread over `spread`; run() returns after the last.
+  void drain(std::chrono::milliseconds spread);
+  // Closes what is left. Returns how many sessions that were.
+  std::size_t force();
+
+  // For sessions
+  ListenerContext& context(std::size_t listener) { return contexts_[listener]; }
+  void remove(Session& session);
+  EventLoop loop;
+  ThreadBuffers buffers;
+
+ private:
+  class Acceptor;
+
+  Worker& lightest();
+  void stop_when_drained();
+
+  const unsigned number_;
+  Load& load_;
+  std::vector<std::unique_ptr<Worker>>& peers_;
+  imap::TagPool tags_;
+  std::vector<ListenerContext> contexts_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  std::vector<std::unique_ptr<Session>> sessions_;
+  bool draining_ = false;
+};
+
+}  // namespace imapmeter::proxy
