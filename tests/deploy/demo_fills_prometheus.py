@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""The demo shows what it promises, every query of the dashboard and the rules finds data in it, and it leaves nothing."""
+import ctypes
+import json
+import os
+import pathlib
+import pty
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+import urllib.request
+
+from support import DEPLOY, FACTOR, MEMBERS, MEMBERS_QUERY, binary, expressions, without_variables
+from processes import wait_until
+from prometheus import Prometheus
+
+MUST_BE_SEEN = ("OK NO CAPABILITY PERMANENT_FLAGS UID_NEXT UID_VALIDITY READ_WRITE TRY_CREATE BYE "
+                "UNSOLICITED").split()
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans():
+    """Whatever the demo leaves running becomes a child of this process, so that none can hide."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def children():
+    """The names of the live processes that have been left to this one; the dead ones are buried."""
+    names = []
+    for name in os.listdir("/proc"):
+        try:
+            status = pathlib.Path("/proc", name, "stat").read_text() if name.isdigit() else ""
+        except OSError:
+            continue
+        _, _, fields = status.rpartition(")")
+        if status and int(fields.split()[1]) == os.getpid():
+            if fields.split()[0] == "Z":
+                os.waitpid(int(name), 0)
+            else:
+                names.append(status.partition("(")[2].rpartition(")")[0])
+    return names
+
+
+class Demo:
+    """A run of it; what it prints is in `text`. Scratch files go where this test can see them."""
+
+    def __init__(self, *arguments, terminal=False, imapmeter=None):
+        self.scratch = tempfile.mkdtemp()
+        self.text = ""
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        self.keyboard = ours
+        command = [sys.executable, DEPLOY / "demo" / "demo.py", "--free-ports", "--imapmeter", imapmeter or binary(),
+                   *arguments]
+        self.process = subprocess.Popen(command, stdin=theirs if terminal else subprocess.DEVNULL, stdout=theirs,
+                                        stderr=theirs, start_new_session=True, preexec_fn=self._own if terminal else
+                                        None, env=dict(os.environ, TMPDIR=self.scratch, TERM="xterm"))
+        os.close(theirs)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @staticmethod
+    def _own():
+        """The terminal becomes the session's own, so that its Ctrl-C is a SIGINT to the whole foreground."""
+        ctypes.CDLL(None).ioctl(0, 0x540E, 0)  # TIOCSCTTY
+
+    def _read(self):
+        while True:
+            try:
+                octets = os.read(self.keyboard, 65536)
+            except OSError:  # a terminal whose other side is closed
+                return
+            if not octets:
+                return
+            self.text += octets.decode("utf-8", "replace")
+
+    def wait_for(self, pattern, seconds=60):
+        """The match, once it has been printed."""
+        wait_until(lambda: re.search(pattern, self.text) or self.process.poll() is not None, seconds * FACTOR, pattern)
+        found = re.search(pattern, self.text)
+        if not found:
+            raise AssertionError(f"the demo has ended without {pattern}:\n{self.text}")
+        return found
+
+    def end(self):
+        """Its exit status, when it has ended and all its words are read."""
+        status = self.process.wait(30 * FACTOR)
+        self._reader.join(5)
+        return status
+
+
+class DemoTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        adopt_orphans()
+
+    def demo(self, *arguments, **options):
+        demo = Demo(*arguments, **options)
+        self.addCleanup(lambda: demo.process.poll() is not None or demo.process.kill())
+        return demo
+
+    def assert_nothing_is_left(self, demo):
+        self.assertEqual(children(), [])
+        self.assertEqual(os.listdir(demo.scratch), [])
+        os.rmdir(demo.scratch)
+
+    def test_prometheus_fills_and_nothing_is_left(self):
+        demo = self.demo()
+        address = demo.wait_for(r"Prometheus +http://127\.0\.0\.1:(\d+)")[1]
+        prometheus = Prometheus(demo.scratch, "", address)
+        self.every_member_is_there(prometheus)
+        for title, expression in expressions():
+            with self.subTest(title):
+                self.has_data(prometheus, without_variables(expression))
+        self.every_rule_has_data(prometheus)
+        demo.wait_for(r"responses OK=[1-9]\d* NO=[1-9]\d* BAD=\d+ PREAUTH=0 BYE=[1-9]\d* .*codes \w+\[\w")
+        self.assertNotIn("clients were surprised", demo.text)
+        demo.process.send_signal(signal.SIGINT)
+        self.assertEqual(demo.end(), 0, demo.text)
+        self.assert_nothing_is_left(demo)
+
+    def every_member_is_there(self, prometheus):
+        def counts():
+            return {labels["status_code"]: value for labels, value in prometheus.query(MEMBERS_QUERY)}
+        wait_until(counts, 20 * FACTOR, "the first scrape")
+        self.assertEqual(sorted(counts()), sorted(MEMBERS))
+        wait_until(lambda: all(counts()[member] for member in MUST_BE_SEEN), 60 * FACTOR, f"all of {MUST_BE_SEEN}")
+
+    def has_data(self, prometheus, expression):
+        def numbers():
+            return [value for _, value in prometheus.query(expression) if value == value]
+        wait_until(numbers, 30 * FACTOR, f"data for {expression}")
+
+    def every_rule_has_data(self, prometheus):
+        with urllib.request.urlopen(f"{prometheus.url}/api/v1/rules", timeout=10) as answer:
+            rules = [rule for group in json.load(answer)["data"]["groups"] for rule in group["rules"]]
+        self.assertEqual(len(rules), 6)
+        for rule in rules:
+            with self.subTest(rule["name"]):
+                # What an alert compares must be there, even where the comparison does not hold.
+                self.has_data(prometheus, re.sub(r"> [0-9.]+", ">= 0", rule["query"]))
+                if rule["type"] == "recording":
+                    self.has_data(prometheus, rule["name"])
+                self.assertIn(rule["health"], ("ok", "unknown"))
+
+    def test_on_a_terminal_it_redraws_until_control_c(self):
+        demo = self.demo(terminal=True)
+        demo.wait_for(r"\x1b\[\d+A\x1b\[2K +responses +total +per second")
+        demo.wait_for(r"OK +[1-9]\d* +\d+\.\d\d")
+        os.write(demo.keyboard, b"\x03")
+        self.assertEqual(demo.end(), 0, demo.text)
+        self.assertIn("nothing is left behind", demo.text)
+        self.assert_nothing_is_left(demo)
+
+    def test_ended_while_it_starts_it_leaves_nothing(self):
+        demo = self.demo()
+        demo.wait_for("starting")
+        demo.process.send_signal(signal.SIGTERM)
+        self.assertEqual(demo.end(), 0, demo.text)
+        self.assert_nothing_is_left(demo)
+
+    def test_a_part_that_does_not_start_is_named_and_nothing_is_left(self):
+        broken = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()), "imapmeter")
+        broken.write_text("#!/bin/sh\necho 'out of order' >&2\nexit 3\n")
+        broken.chmod(0o755)
+        demo = self.demo(imapmeter=broken)
+        self.assertEqual(demo.end(), 1)
+        self.assertIn("imapmeter did not start: out of order", demo.text)
+        self.assert_nothing_is_left(demo)
+
+    def test_what_is_not_there_is_said_before_anything_starts(self):
+        demo = self.demo(imapmeter="/nonexistent/imapmeter")
+        self.assertEqual(demo.end(), 1)
+        self.assertIn("/nonexistent/imapmeter is not there", demo.text)
+        self.assertNotIn("starting", demo.text)
+        self.assert_nothing_is_left(demo)
+
+    def test_it_ends_by_itself_when_told_to(self):
+        demo = self.demo("--for", "1")
+        self.assertEqual(demo.end(), 0, demo.text)
+        self.assert_nothing_is_left(demo)
+
+
+if __name__ == "__main__":
+    unittest.main()
