@@ -1,15 +1,18 @@
 """IntegrationCase: a test with one FakeUpstream and one Proxy, whose end checks the invariants."""
 
 import sys
+import threading
 import unittest
 
 from .client import FakeClient, well_behaved_session
+from .exposition import Exposition
 from .invariants import Baseline, check_invariants
 from .proxy import Proxy
 from .upstream import FakeUpstream, honest_server
 from .wire import Wire
 
 GREETING = b"* OK ready\r\n"
+LOCKSTEP_LIMIT = 4096
 
 
 class IntegrationCase(unittest.TestCase):
@@ -38,6 +41,31 @@ class IntegrationCase(unittest.TestCase):
             server.send(greeting)
             client.expect(greeting)
         return client, server
+
+    def login(self, client: FakeClient, server: Wire) -> None:
+        client.send(b"login LOGIN user secret\r\n")
+        server.expect(b"login LOGIN user secret\r\n")
+        self.relay(server, client, b"login OK logged in\r\n")
+
+    def relay(self, sender: Wire, receiver: Wire, data: bytes, chunking: str = "whole") -> None:
+        """Sends, and requires that exactly these octets arrive. A short script goes in lockstep, each chunk behind the
+        arrival of the one before, so that imapmeter reads it cut in just this way."""
+        start = receiver.received.octets
+        if len(data) <= LOCKSTEP_LIMIT:
+            sender.send(data, chunking, after_each=lambda octets: receiver.await_octets(start + octets))
+            receiver.expect(data)
+            return
+        sending = threading.Thread(target=sender.send, args=(data, chunking))
+        sending.start()
+        got = receiver.recv_exact(len(data))
+        sending.join()
+        if got != data:
+            at = next(i for i, (a, b) in enumerate(zip(got, data)) if a != b)
+            self.fail(f"{chunking}: first wrong octet at {at}: {got[at:at + 20]!r} for {data[at:at + 20]!r}")
+
+    def change(self, before: Exposition, name: str, **labels: str) -> int:
+        """How far a sum has risen since `before`."""
+        return int(self.proxy.scrape().sum(name, **labels) - before.sum(name, **labels))
 
     def check_invariants(self) -> None:
         check_invariants(self.proxy, self.baseline, self.upstream)

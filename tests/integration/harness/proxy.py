@@ -29,34 +29,36 @@ def binary() -> str:
 class Proxy:
     """Two workers, one TLS listener with a self-signed certificate, one upstream, the admin on a free port.
 
-    upstream: a FakeUpstream, a URL or a list of URLs. tls=False: a plain listener. timeouts={"greeting": "500ms"} and
-    anything else that flags cannot say goes through a configuration file. nofile: limit of file descriptors.
-    arguments: further flags. log_level as the flag.
+    upstream: a FakeUpstream or a URL; upstream_ca verifies it. tls=False: a plain listener. timeouts, such as
+    {"greeting": "500ms"}, go through a configuration file, everything else through flags. nofile: limit of file
+    descriptors. arguments: further flags. environment: further variables.
     """
 
-    def __init__(self, upstream: FakeUpstream | str | list[str], *, tls: bool = True, workers: int = 2,
+    def __init__(self, upstream: FakeUpstream | str, *, tls: bool = True, workers: int = 2,
                  listen: str = "127.0.0.1:0", timeouts: dict[str, str] | None = None, upstream_ca: Path | None = None,
-                 capabilities: str = "auto", log_level: str = "info", nofile: int = 0,
-                 arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None):
+                 allow_plaintext_upstream: bool = False, capabilities: str = "auto", log_level: str = "info",
+                 nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-test-"))
         self.log: list[str] = []
         self.stdout: list[str] = []
         self.addresses: dict[str, tuple[str, int]] = {}
         self.admin: tuple[str, int] = ("", 0)
+        self.metrics: tuple[str, int] = ("", 0)  # with --metrics
         self.tls = tls
         self._counters: dict = {}
-        urls = [upstream.url] if isinstance(upstream, FakeUpstream) else [upstream] if isinstance(upstream, str) else upstream
         settings = {
-            "listen": f"{'imaps' if tls else 'imap'}://{listen}", "upstreams": urls, "timeouts": timeouts or {},
-            "upstream_ca": str(upstream_ca) if upstream_ca else "", "capabilities": capabilities, "workers": workers,
-            "log_level": log_level,
+            "listen": f"{'imaps' if tls else 'imap'}://{listen}",
+            "upstream": upstream.url if isinstance(upstream, FakeUpstream) else upstream,
+            "ca": str(upstream_ca) if upstream_ca else "", "plaintext": allow_plaintext_upstream,
+            "capabilities": capabilities,
         }
         command = [*(["prlimit", f"--nofile={nofile}"] if nofile else []), binary(),
-                   *(self._flags(settings) if not timeouts and not upstream_ca and len(urls) == 1
-                     else self._file(settings)), *arguments]
+                   *(self._file(settings, timeouts) if timeouts else self._flags(settings)),
+                   "--admin", "127.0.0.1:0", "--workers", str(workers), "--log-level", log_level, *arguments]
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("IMAPMETER_")}
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
-                                      env={**os.environ, **(environment or {})})
+                                      env={**inherited, **(environment or {})})
         self.process = Process(self.child.pid)
         self._readers = [threading.Thread(target=self._collect, args=(stream, lines), daemon=True)
                          for stream, lines in ((self.child.stdout, self.stdout), (self.child.stderr, self.log))]
@@ -72,24 +74,22 @@ class Proxy:
 
     @staticmethod
     def _flags(settings: dict) -> list[str]:
-        flags = ["--listen", settings["listen"], "--upstream", settings["upstreams"][0], "--admin", "127.0.0.1:0",
-                 "--workers", str(settings["workers"]), "--capabilities", settings["capabilities"],
-                 "--log-level", settings["log_level"]]
-        return flags + (["--self-signed"] if settings["listen"].startswith("imaps") else [])
+        flags = ["--listen", settings["listen"], "--upstream", settings["upstream"],
+                 "--capabilities", settings["capabilities"]]
+        flags += ["--self-signed"] if settings["listen"].startswith("imaps") else []
+        flags += ["--upstream-ca", settings["ca"]] if settings["ca"] else []
+        return flags + (["--allow-plaintext-upstream"] if settings["plaintext"] else [])
 
-    def _file(self, settings: dict) -> list[str]:
+    def _file(self, settings: dict, timeouts: dict[str, str]) -> list[str]:
         """JSON is YAML, and quotes what needs quotes."""
-        listener = {"name": "default", "listen": settings["listen"], "upstream": "default",
-                    "capabilities": settings["capabilities"]}
+        listener = {"bind": settings["listen"], "capabilities": settings["capabilities"]}
         if settings["listen"].startswith("imaps"):
             listener["self_signed"] = True
-        upstream = {"name": "default", "servers": settings["upstreams"]}
-        if settings["upstream_ca"]:
-            upstream["ca"] = settings["upstream_ca"]
-        config = {"listeners": [listener], "upstreams": [upstream], "admin": "127.0.0.1:0",
-                  "workers": settings["workers"], "timeouts": settings["timeouts"],
-                  "log_level": settings["log_level"]}
+        upstream = {"servers": [settings["upstream"]], "allow_plaintext": settings["plaintext"]}
+        if settings["ca"]:
+            upstream["ca"] = settings["ca"]
         path = self._directory / "imapmeter.yaml"
+        config = {"listeners": [listener], "upstreams": [upstream], "timeouts": timeouts}
         path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         return ["--config", str(path)]
 
@@ -102,6 +102,8 @@ class Proxy:
         for key, _, value in (word.partition("=") for word in words[1:]):
             if key == "admin":
                 self.admin = _address(value)
+            elif key == "metrics":
+                self.metrics = _address(value)
             elif key == "listener":
                 name = value
             elif key == "address":
@@ -126,9 +128,9 @@ class Proxy:
     def connect(self, **options) -> FakeClient:
         return FakeClient(self.address, options.pop("tls", self.tls), **options)
 
-    def get(self, path: str, timeout: float = 10.0) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers (lower case) and body from the admin listener."""
-        connection = http.client.HTTPConnection(*self.admin, timeout=scaled(timeout))
+    def get(self, path: str, timeout: float = 10.0, address: tuple[str, int] = ()) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers (lower case) and body, from the admin listener unless another address is given."""
+        connection = http.client.HTTPConnection(*(address or self.admin), timeout=scaled(timeout))
         try:
             connection.request("GET", path)
             response = connection.getresponse()

@@ -3,11 +3,13 @@
 TLS runs over ssl.MemoryBIO, so that close_notify, FIN and RST are three separate acts and three separate sights.
 """
 
+import fcntl
 import hashlib
 import select
 import socket
 import ssl
 import struct
+import termios
 import threading
 import time
 
@@ -51,6 +53,7 @@ class Wire:
         self.received = Digest(keep)
         self.closed_by_peer = ""  # "", then "close_notify", "fin", "reset", "close_notify+fin" or "close_notify+reset"
         self._buffer = bytearray()
+        self._written = 0  # octets that our kernel has taken
         self._tls = None
         self._tls_lock = threading.Lock()  # never held while the socket blocks
         self._send_lock = threading.Lock()
@@ -135,6 +138,13 @@ class Wire:
         data = bytes(self._buffer[:size])
         del self._buffer[:size]
         return data
+
+    def await_octets(self, total: int) -> None:
+        """Until `total` octets have arrived since the connection began, read or not."""
+        deadline = self._deadline()
+        while self.received.octets < total:
+            if not self._fill(deadline):
+                raise AssertionError(f"{self.received.octets} of {total} octets, then {self.closed_by_peer}")
 
     def read_line(self) -> bytes:
         """Up to and including LF; less at the end of the stream."""
@@ -271,6 +281,14 @@ class Wire:
             pass
         self._flush()
 
+    def taken(self) -> int:
+        """Payload octets that the peer's kernel has taken (plain connections)."""
+        return self._written - self.unacknowledged()
+
+    def unacknowledged(self) -> int:
+        """Octets on the wire that the peer's kernel has not taken."""
+        return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
+
     def shutdown_write(self) -> None:
         """FIN, without close_notify where that was not sent before."""
         self.socket.shutdown(socket.SHUT_WR)
@@ -327,7 +345,9 @@ class Wire:
         view = memoryview(data)
         while view:
             try:
-                view = view[self.socket.send(view):]
+                written = self.socket.send(view)
+                self._written += written
+                view = view[written:]
             except BlockingIOError:
                 if not self._ready(select.POLLOUT, self._deadline()):
                     raise WireTimeout("the peer does not read") from None

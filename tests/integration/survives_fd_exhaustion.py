@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""C1: with its descriptors used up imapmeter neither spins nor forgets the sessions it has, and recovers at once."""
+
+import os
+import resource
+import struct
+import tempfile
+import time
+import unittest
+
+from harness import FACTOR, IntegrationCase, honest_server, scaled, wait_until, well_behaved_session
+
+NOFILE = 64
+HELD = 100
+WATCHED = 3.0  # seconds
+ACCEPT_ERRORS_PER_SECOND = 20
+CPU_SHARE = 0.05
+
+
+class SurvivesFdExhaustion(IntegrationCase):
+    def test_C1_by_its_own_reckoning(self):
+        """The limit is there at the start: imapmeter knows how many sessions it can hold."""
+        self.exhaust(nofile=NOFILE)
+
+    def test_C1_accept_fails(self):
+        """The limit falls below what is in use: accept itself fails, again and again."""
+        self.exhaust()
+        self.assertGreater(self.accept_errors(), 0, "this test has not tested what it claims")
+
+    def exhaust(self, nofile: int = 0) -> None:
+        self.counter = self.enterContext(tempfile.NamedTemporaryFile())
+        self.counter.write(bytes(8))
+        self.counter.flush()
+        self.start(nofile=nofile, environment={
+            "LD_PRELOAD": os.environ["IMAPMETER_ACCEPT_COUNTER"], "ACCEPT_COUNTER_FILE": self.counter.name,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
+        client, server = self.session()
+        self.login(client, server)
+        self.upstream.script = honest_server
+        log_before = len(self.proxy.log)
+        limits = resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE)
+        if not nofile:
+            resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, (self.proxy.process.fds(), limits[1]))
+
+        held = [self.enterContext(self.proxy.connect(tls=False)) for _ in range(HELD)]
+        wait_until(lambda: self.exhausted(log_before), what="the limit is reached")
+        self.watch(client, server)
+        self.assertEqual(len(self.exhausted(log_before)), 1, self.exhausted(log_before))
+
+        for connection in held:
+            connection.close()
+        resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, limits)
+        released = time.monotonic()
+        wait_until(self.serves, 5, "a session after the descriptors are free")
+        self.assertLess(time.monotonic() - released, scaled(2), "recovery")
+        self.roundtrip(client, server)
+        client.close_notify()
+        client.shutdown_write()
+        server.close_clean()
+        self.check_invariants()
+
+    def exhausted(self, log_before: int) -> list[str]:
+        return [line for line in self.proxy.log[log_before:] if "new connections have to wait" in line]
+
+    def watch(self, client, server) -> None:
+        """While the descriptors are used up: bytes move, metrics answer, nothing spins."""
+        start, cpu, errors = time.monotonic(), self.proxy.process.cpu_seconds(), self.accept_errors()
+        slowest = 0.0
+        while time.monotonic() - start < WATCHED:
+            slowest = max(slowest, self.roundtrip(client, server))
+            client.expect_silence(0.3)
+        seconds = time.monotonic() - start
+        cpu = self.proxy.process.cpu_seconds() - cpu
+        self.assertLess((self.accept_errors() - errors) / seconds, ACCEPT_ERRORS_PER_SECOND)
+        self.assertLess(cpu / seconds, CPU_SHARE * FACTOR)
+        self.assertLess(slowest, scaled(1), "a command of the session that was there before")
+        self.assertLess(self.scrape_seconds(), scaled(1), "a scrape without descriptors")
+
+    def roundtrip(self, client, server) -> float:
+        start = time.monotonic()
+        self.relay(client, server, b"n NOOP\r\n")
+        self.relay(server, client, b"n OK done\r\n")
+        return time.monotonic() - start
+
+    def scrape_seconds(self) -> float:
+        start = time.monotonic()
+        self.assertEqual(self.proxy.get("/metrics")[0], 200)
+        return time.monotonic() - start
+
+    def serves(self) -> bool:
+        try:
+            return well_behaved_session(self.proxy.address) < scaled(1)
+        except (AssertionError, OSError, EOFError):
+            return False
+
+    def accept_errors(self) -> int:
+        with open(self.counter.name, "rb") as file:
+            return struct.unpack("Q", file.read(8))[0]
+
+
+if __name__ == "__main__":
+    unittest.main()
