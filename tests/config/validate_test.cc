@@ -173,8 +173,9 @@ TEST(Validate, Ranges) {
   const std::pair<const char*, milliseconds Timeouts::*> timeouts[] = {
       {"handshake", &Timeouts::handshake}, {"connect", &Timeouts::connect},       {"greeting", &Timeouts::greeting},
       {"stall", &Timeouts::stall},         {"half_close", &Timeouts::half_close}, {"drain", &Timeouts::drain}};
-  for (const auto& [name, field] : timeouts) {
-    const auto key = std::string("timeouts.") + name;
+  for (const auto& timeout : timeouts) {
+    const auto key = std::string("timeouts.") + timeout.first;
+    const auto field = timeout.second;
     EXPECT_THAT(after([&](Config& c) { c.timeouts.*field = 0ms; }), ElementsAre(problem(key, "more than 0")));
     EXPECT_THAT(after([&](Config& c) { c.timeouts.*field = 168h + 1ms; }), ElementsAre(problem(key, "at most 168h")));
     EXPECT_THAT(after([&](Config& c) { c.timeouts.*field = 168h; }), IsEmpty());

@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint. Nothing is removed, no
+# service is started, and apt is not touched where nothing is missing.
+#   source install-packages.sh; install_packages GROUP...     (sets Boost_ROOT where Boost has to live under build/)
+#   install-packages.sh GROUP...
+set -euo pipefail
+
+declare -A packages=(
+  [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
+           libspdlog-dev nlohmann-json3-dev zlib1g-dev"
+  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd iproute2 isync kubernetes-client openssl
+          prometheus shellcheck systemd util-linux"
+  [demo]="dovecot-imapd openssl prometheus"
+  [lint]="clang-tidy-14"
+)
+packages_script=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/install-packages.sh
+packages_boost=$(dirname "$(dirname "$packages_script")")/build/boost-1.81
+
+install_packages() {
+  local group package
+  local -a wanted=() missing=()
+  for group in "$@"; do
+    read -rd '' -a wanted <<<"${wanted[*]} ${packages[$group]}" || true  # read ends with 1 at the end of its input
+  done
+  for package in "${wanted[@]}"; do
+    if package_installed "$package"; then continue; fi
+    if [[ $package == libboost1.81-dev ]] && package_installed libboost1.74-dev; then
+      unpack_boost
+    elif [[ " ${missing[*]} " != *" $package "* ]]; then
+      missing+=("$package")
+    fi
+  done
+  if ((${#missing[@]} == 0)); then return; fi
+  echo "Installing ${missing[*]}" >&2
+  as_root "$packages_script" --apt "${missing[@]}"
+}
+
+package_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+
+as_root() {
+  if ((EUID == 0)); then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "Neither root nor sudo: have an administrator run $*" >&2
+    return 1
+  fi
+}
+
+# The headers of 1.74 and 1.81 cannot be installed together, and those of 1.74 do not compile here.
+unpack_boost() {
+  if [[ ! -d $packages_boost/usr ]]; then
+    local scratch
+    mkdir -p "$packages_boost"
+    scratch=$(mktemp -d "$packages_boost/unpack.XXXXXX")
+    (cd "$scratch" && { apt-get download libboost1.81-dev || { as_root apt-get update && apt-get download libboost1.81-dev; }; })
+    dpkg-deb -x "$scratch"/libboost1.81-dev_*.deb "$scratch/root"
+    mv "$scratch/root/usr" "$packages_boost/usr"
+    rm -r "$scratch"
+  fi
+  export Boost_ROOT=$packages_boost/usr
+}
+
+# The rest runs as root, in a process of its own.
+
+# While packages are installed, a policy says that no service may start: the mail server is for tests and the demo. A
+# policy that was there is put back, also one that a killed run has left aside.
+readonly policy=/usr/sbin/policy-rc.d
+readonly policy_aside=$policy.imapmeter-aside
+readonly policy_mark='imapmeter installs packages without starting them'
+
+restore_policy() {
+  if grep -qs "$policy_mark" "$policy"; then rm "$policy"; fi
+  if [[ -e $policy_aside || -L $policy_aside ]]; then mv "$policy_aside" "$policy"; fi
+}
+
+deny_services() {
+  restore_policy
+  trap restore_policy EXIT
+  trap 'exit 130' INT TERM HUP
+  if [[ -e $policy || -L $policy ]]; then mv "$policy" "$policy_aside"; fi
+  printf '#!/bin/sh\n# %s\nexit 101\n' "$policy_mark" >"$policy"
+  chmod 755 "$policy"
+}
+
+apt_install() {
+  exec 9>/run/imapmeter-packages.lock
+  flock 9
+  deny_services
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -o Acquire::Retries=3 update
+  apt-get -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install --yes --no-remove --no-install-recommends "$@"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+  if [[ ${1:-} == --apt ]]; then
+    apt_install "${@:2}"
+  else
+    install_packages "$@"
+  fi
+fi
