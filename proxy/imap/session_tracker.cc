@@ -1,20 +1,168 @@
+// Completions, state, the end.
 #include "proxy/imap/session_tracker.h"
 
 namespace imapmeter::imap {
+namespace {
 
-SessionTracker::SessionTracker(Observer&, TrackerContext&) noexcept {}
+CommandResult result_of(Condition condition) noexcept {
+  if (condition == Condition::ok) return CommandResult::ok;
+  return condition == Condition::no ? CommandResult::no : CommandResult::bad;
+}
+
+// A failed login that was the server's trouble, not the user's (METRICS.md, auth_attempts, `temporary`).
+bool is_temporary(Condition condition, ResponseCode code) noexcept {
+  if (condition != Condition::no) return false;
+  switch (code) {
+    case ResponseCode::unavailable:
+    case ResponseCode::inuse:
+    case ResponseCode::limit:
+    case ResponseCode::serverbug:
+    case ResponseCode::contactadmin:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+SessionTracker::SessionTracker(Observer& observer, TrackerContext& context) noexcept
+    : observer_(observer), context_(context), outstanding_(context.tags) {}
+
 SessionTracker::~SessionTracker() = default;
-void SessionTracker::client(std::span<const char>, TimePoint) noexcept {}
-std::span<char> SessionTracker::server(std::span<char> octets, TimePoint) noexcept { return octets; }
-bool SessionTracker::holds_octets() const noexcept { return false; }
-std::span<const char> SessionTracker::release_held() noexcept { return {}; }
-void SessionTracker::go_opaque(OpaqueReason) noexcept {}
-void SessionTracker::finish() noexcept {}
-SessionState SessionTracker::state() const noexcept { return SessionState::connecting; }
-bool SessionTracker::greeting_seen() const noexcept { return false; }
-bool SessionTracker::ever_authenticated() const noexcept { return false; }
-bool SessionTracker::logout_completed() const noexcept { return false; }
-bool SessionTracker::bye_seen() const noexcept { return false; }
-bool SessionTracker::at_response_boundary() const noexcept { return false; }
+
+void SessionTracker::complete(std::size_t index, Condition condition, ResponseCode code) noexcept {
+  const OutstandingCommand command = outstanding_[index];
+  const bool latest = latest_ == Latest::tracked && index + 1 == outstanding_.size();
+  outstanding_.remove(index);
+  after_literal_ = false;
+  if (latest) answer_latest();
+  observer_.on_command_ended(command.command, result_of(condition));
+  if (command.impatient && command.owed > 0 && condition != Condition::ok) {
+    // octets of a literal that the server refused are on their way: it reads them as commands, we did not
+    return go_opaque(OpaqueReason::parser);
+  }
+  apply(command, condition, code);
+}
+
+// The command that the client sent last is answered: whatever it waits for will not come.
+void SessionTracker::answer_latest() noexcept {
+  latest_ = Latest::none;
+  if (commands_.waiting()) {
+    commands_.reject();
+  } else if (commands_.command_open()) {
+    observer_.on_anomaly(Anomaly::early_completion);
+    commands_.answered();
+  }
+  commands_.expect(CommandScanner::Expect::command);
+}
+
+// What a completed command does to the session.
+void SessionTracker::apply(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept {
+  const bool ok = condition == Condition::ok;
+  switch (command.command) {
+    case Command::login:
+    case Command::authenticate:
+      if (!ok) {
+        login_trouble_ = is_temporary(condition, code) ? LoginTrouble::failed : LoginTrouble::rejected;
+        break;
+      }
+      first_client_octet_ = first_server_octet_ = command.may_add_layer;
+      return authenticated();
+    case Command::select:
+    case Command::examine:
+      if (base_ == SessionState::not_authenticated || condition == Condition::bad) break;
+      base_ = ok ? SessionState::selected : SessionState::authenticated;
+      break;
+    case Command::close:
+    case Command::unselect:
+      if (ok && base_ == SessionState::selected) base_ = SessionState::authenticated;
+      break;
+    case Command::idle:
+      idling_ = false;
+      break;
+    case Command::logout:
+      logout_completed_ = logout_completed_ || ok;
+      break;
+    case Command::compress:
+    case Command::starttls:
+    case Command::unauthenticate:
+      // what follows is framed differently; reading on would be a guess
+      if (ok) return go_opaque(OpaqueReason::unsupported);
+      if (command.command == Command::unauthenticate && condition == Condition::no) {
+        observer_.on_anomaly(Anomaly::unauthenticate_no);
+      }
+      break;
+    default:
+      break;
+  }
+  update_state();
+}
+
+void SessionTracker::authenticated() noexcept {
+  if (base_ == SessionState::not_authenticated) base_ = SessionState::authenticated;
+  if (!ever_authenticated_) {
+    ever_authenticated_ = true;
+    observer_.on_authenticated();
+  }
+  update_state();
+}
+
+SessionState SessionTracker::state() const noexcept {
+  if (opaque_) return SessionState::opaque;
+  if (!greeting_seen_) return SessionState::connecting;
+  if (logout_requested_ || bye_seen_) return SessionState::logout;
+  return idling_ ? SessionState::idle : base_;
+}
+
+void SessionTracker::update_state() noexcept {
+  const SessionState now = state();
+  if (now == told_) return;
+  const SessionState before = told_;
+  told_ = now;
+  observer_.on_state(before, now);
+}
+
+void SessionTracker::go_opaque(OpaqueReason reason) noexcept {
+  if (opaque_) return;
+  opaque_ = true;
+  for (std::size_t index = 0; index < outstanding_.size(); ++index) {
+    observer_.on_command_ended(outstanding_[index].command, CommandResult::untracked);
+  }
+  outstanding_.clear();
+  observer_.on_opaque(reason);
+  update_state();
+}
+
+void SessionTracker::finish() noexcept {
+  const Outcome how = outcome();
+  for (std::size_t index = 0; index < outstanding_.size(); ++index) {
+    observer_.on_command_ended(outstanding_[index].command, CommandResult::aborted);
+  }
+  outstanding_.clear();
+  if (greeting_seen_) observer_.on_outcome(how);
+}
+
+bool SessionTracker::only_idle_outstanding() const noexcept {
+  for (std::size_t index = 0; index < outstanding_.size(); ++index) {
+    if (outstanding_[index].command != Command::idle) return false;
+  }
+  return true;
+}
+
+Outcome SessionTracker::outcome() const noexcept {
+  if (opaque_) return Outcome::unseen;
+  if (!only_idle_outstanding() || cut_by_bye_) return Outcome::cut;
+  if (degraded_) return Outcome::degraded;
+  if (ever_authenticated_) return Outcome::good;
+  // a server that says BYE instead of a greeting lets nobody log in
+  if (turned_away_ || login_trouble_ == LoginTrouble::failed) return Outcome::login_failed;
+  return login_trouble_ == LoginTrouble::rejected ? Outcome::login_rejected : Outcome::good;
+}
+
+bool SessionTracker::at_response_boundary() const noexcept {
+  return !opaque_ && in_step_ && silent_ == 0 && responses_.at_line_start() && !filter_.holds() &&
+         only_idle_outstanding();
+}
 
 }  // namespace imapmeter::imap

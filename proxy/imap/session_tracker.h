@@ -1,6 +1,13 @@
 // Joins both directions of one IMAP session: which command a response completes, what state the session is in, why
 // the server said BYE, and when reading must stop. Bytes in, events out; it never waits, throws or allocates, and any
 // chunking of the same octets gives the same events.
+//
+// Rules (METRICS.md, "Exact readings")
+// - Commands are matched by tag, oldest first; an untagged response belongs to no command.
+// - `{n}` of the client: its octets come after a `+`, or never, if the command is answered instead.
+// - In step: a line after a server literal that is no response puts the session out of step, until a tagged OK, NO or
+//   BAD of an outstanding command. Out of step nothing else is counted.
+// - Opaque: the session is not read again. Better that than a guess.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +15,20 @@
 #include <span>
 
 #include "proxy/imap/capability_filter.h"
+#include "proxy/imap/command_scanner.h"
 #include "proxy/imap/event.h"
 #include "proxy/imap/observer.h"
+#include "proxy/imap/outstanding_table.h"
+#include "proxy/imap/response_scanner.h"
 #include "proxy/imap/tag_pool.h"
 
 namespace imapmeter::imap {
 
 // What all sessions of one worker and listener share; outlives them.
 struct TrackerContext {
-  TagPool* tags = nullptr;
-  CapabilityRules* rules = nullptr;
-  std::uint64_t tag_key = 0;  // random, kept from peers
+  TagPool* tags = nullptr;           // none: commands beyond the fourth outstanding one are untracked
+  CapabilityRules* rules = nullptr;  // none: capabilities pass as they are
+  std::uint64_t tag_key = 0;         // random, kept from peers
 };
 
 class SessionTracker {
@@ -34,21 +44,100 @@ class SessionTracker {
   std::span<char> server(std::span<char> octets, TimePoint now) noexcept;
   // Octets of an unfinished capability word are held back since the last server(); after 1 s without more the caller
   // takes them with release_held() and forwards them. The view is valid until the next call.
-  bool holds_octets() const noexcept;
-  std::span<const char> release_held() noexcept;
+  bool holds_octets() const noexcept { return filter_.holds(); }
+  std::span<const char> release_held() noexcept { return filter_.release(); }
   // Reads no more; the bytes flow on.
   void go_opaque(OpaqueReason reason) noexcept;
   // The session is over: commands still outstanding are aborted, the outcome is told. Call once, last.
   void finish() noexcept;
 
   SessionState state() const noexcept;
-  bool greeting_seen() const noexcept;  // the first server line was complete, in whatever shape
-  bool ever_authenticated() const noexcept;
-  bool logout_completed() const noexcept;  // a tagged OK to LOGOUT was read
-  bool bye_seen() const noexcept;          // a BYE was read, the greeting included
+  bool greeting_seen() const noexcept { return greeting_seen_; }  // the first line was complete, in whatever shape
+  bool ever_authenticated() const noexcept { return ever_authenticated_; }
+  bool logout_completed() const noexcept { return logout_completed_; }  // a tagged OK to LOGOUT was read
+  bool bye_seen() const noexcept { return bye_seen_; }                  // a BYE was read, the greeting included
   // True where imapmeter may say BYE itself: in step, still read, no line or literal open towards the client, nothing
   // held, no command outstanding but IDLE.
   bool at_response_boundary() const noexcept;
+
+ private:
+  // The command that the client sent last, or is sending.
+  enum class Latest : std::uint8_t {
+    none,       // no command, or it was answered
+    tracked,    // it is the last entry of outstanding_
+    untracked,  // it found no room there
+  };
+  enum class LoginTrouble : std::uint8_t { none, rejected, failed };
+
+  // session_tracker_client.cc
+  void on_client(CommandScanner::Token token, std::size_t octets) noexcept;
+  void on_client_line() noexcept;
+  void client_part_anomalies() noexcept;
+  void begin_command() noexcept;
+  void after_client_part() noexcept;
+  void impatient() noexcept;
+
+  // session_tracker_server.cc
+  void on_server(ResponseScanner::Token token, std::size_t octets) noexcept;
+  void on_server_tag() noexcept;
+  void on_server_part() noexcept;
+  void on_server_line() noexcept;
+  bool read_out_of_step(const ResponseLine& line) noexcept;
+  void server_part_anomalies() noexcept;
+  void on_first_line(const ResponseLine& line) noexcept;
+  void on_odd_line(Anomaly anomaly) noexcept;
+  void on_data(const ResponseLine& line) noexcept;
+  void on_untagged(const ResponseLine& line) noexcept;
+  void on_tagged(const ResponseLine& line) noexcept;
+  void on_unmatched(const ResponseLine& line) noexcept;
+  void on_continuation() noexcept;
+  void fall_out_of_step() noexcept;
+  void tell_status(const ResponseLine& line, ResponseKind kind) noexcept;
+  void bye(ByeReason reason) noexcept;
+  ByeReason bye_reason() const noexcept;
+
+  // session_tracker.cc
+  void complete(std::size_t index, Condition condition, ResponseCode code) noexcept;
+  void answer_latest() noexcept;
+  void apply(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept;
+  void authenticated() noexcept;
+  void update_state() noexcept;
+  bool only_idle_outstanding() const noexcept;
+  Outcome outcome() const noexcept;
+
+  Observer& observer_;
+  TrackerContext& context_;
+  OutstandingTable outstanding_;
+  ResponseScanner responses_;
+  CommandScanner commands_;
+  CapabilityFilter filter_;
+  TimePoint now_{};
+  TimePoint last_client_{};   // when the client last sent something; at first, when the session was first fed
+  std::uint32_t silent_ = 0;  // completions of untracked commands that may still come
+
+  SessionState base_ = SessionState::not_authenticated;  // without IDLE and LOGOUT
+  SessionState told_ = SessionState::connecting;         // what the observer knows
+  Latest latest_ = Latest::none;
+  LoginTrouble login_trouble_ = LoginTrouble::none;  // of the last attempt
+  bool fed_ : 1 = false;
+  bool opaque_ : 1 = false;
+  bool greeting_seen_ : 1 = false;
+  bool ever_authenticated_ : 1 = false;
+  bool logout_requested_ : 1 = false;
+  bool logout_completed_ : 1 = false;
+  bool bye_seen_ : 1 = false;
+  bool cut_by_bye_ : 1 = false;   // inactivity or shutdown
+  bool turned_away_ : 1 = false;  // BYE as the greeting
+  bool degraded_ : 1 = false;
+  bool idling_ : 1 = false;
+  bool in_step_ : 1 = true;
+  bool after_literal_ : 1 = false;       // a server literal, and no completion since
+  bool tag_outstanding_ : 1 = false;     // the tag of the server's line was outstanding when it was read
+  bool first_client_octet_ : 1 = false;  // the next octet tells whether a SASL layer was put on
+  bool first_server_octet_ : 1 = false;
 };
+
+// The idle cost of a session (PERFORMANCE.md): state of both directions, 4 commands, 64 held octets.
+static_assert(sizeof(SessionTracker) <= 336);
 
 }  // namespace imapmeter::imap

@@ -7,16 +7,20 @@
 #include <memory>
 
 #include "proxy/imap/status.h"
+#include "proxy/imap/tag_hash.h"
 
 namespace imapmeter::imap {
 
-// A command that was begun and not answered. Its tag is kept as a keyed hash and a length only.
+// A command that was begun and not answered. Its tag is kept as a length and a keyed hash only.
 struct OutstandingCommand {
   std::uint64_t tag_hash = 0;
   std::uint32_t tag_length = 0;
+  std::uint16_t owed = 0;  // continuation requests that the client waits for, or should have waited for
   Command command = Command::other;
-  std::uint8_t flags = 0;         // OutstandingTable's
-  std::uint16_t owed_pluses = 0;  // continuation requests that the client waits for, or should have waited for
+  bool impatient : 1 = false;      // it sent octets of a literal that was not asked for yet
+  bool may_add_layer : 1 = false;  // CommandLine's
+
+  bool has(const TagHash& tag) const noexcept { return tag_hash == tag.value && tag_length == tag.length; }
 };
 static_assert(sizeof(OutstandingCommand) == 16);
 

@@ -1,0 +1,195 @@
+#include "proxy/imap/command_scanner.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "proxy/imap/octets.h"
+#include "proxy/imap/status_names.h"
+
+namespace imapmeter::imap {
+namespace {
+
+constexpr auto command_table = WordTable<command_count - 1>::make(command_names);
+
+// IMAP.md 2.3: mechanisms after which the rest may be wrapped (RFC 4752, RFC 2831, MS-NTHT).
+constexpr std::array<std::string_view, 4> layer_mechanisms = {"GSSAPI", "GSS-SPNEGO", "NTLM", "DIGEST-MD5"};
+constexpr auto layer_table = WordTable<layer_mechanisms.size()>::make(layer_mechanisms);
+
+constexpr std::string_view done_word = "DONE";
+constexpr std::uint8_t not_done = 0xff;
+
+constexpr bool ends_line(char octet) noexcept { return octet == cr || octet == lf; }
+
+}  // namespace
+
+CommandScanner::Scan CommandScanner::scan(std::span<const char> octets, std::uint64_t tag_key) noexcept {
+  if (stage_ == Stage::ended) begin_line();
+  if (stage_ == Stage::waiting) {
+    stage_ = Stage::literal_next;
+    return {0, Token::impatient};
+  }
+  if (stage_ == Stage::literal_next) {
+    framer_.begin_literal();
+    stage_ = framer_.literal_left() == 0 ? Stage::body : Stage::literal;
+  }
+  if (stage_ == Stage::literal) return take_literal(octets.size());
+  std::size_t taken = 0;
+  while (stage_ != Stage::body) {
+    if (taken == octets.size()) return {taken, Token::more};
+    if (!head(octets[taken], tag_key)) continue;
+    ++taken;
+    length_ = 2;
+  }
+  if (taken == octets.size()) return {taken, Token::more};
+  const Scan body = take_body(octets.subspan(taken));
+  return {taken + body.taken, body.token};
+}
+
+void CommandScanner::go_ahead() noexcept {
+  if (stage_ == Stage::waiting) stage_ = Stage::literal_next;
+}
+
+void CommandScanner::reject() noexcept {
+  if (stage_ != Stage::waiting) return;
+  stage_ = Stage::ended;
+  open_ = false;
+}
+
+void CommandScanner::begin_line() noexcept {
+  framer_.begin_part();
+  line_ = CommandLine{};
+  word_.start();
+  stage_ = Stage::start;
+  done_ = 0;
+  length_ = 0;
+  answered_ = false;
+  further_ = false;
+}
+
+CommandScanner::Scan CommandScanner::take_literal(std::size_t available) noexcept {
+  const std::size_t taken = framer_.take_literal(available);
+  if (framer_.literal_left() == 0) stage_ = Stage::body;
+  return {taken, Token::literal};
+}
+
+// --- the head of a line: each function says whether it took the octet ---------------------------------------------
+
+bool CommandScanner::head(char octet, std::uint64_t tag_key) noexcept {
+  switch (stage_) {
+    case Stage::start:
+      return head_start(octet, tag_key);
+    case Stage::tag:
+      return head_tag(octet, tag_key);
+    case Stage::name:
+      return head_name(octet);
+    case Stage::mechanism:
+      return head_mechanism(octet);
+    case Stage::done:
+      return head_done(octet);
+    default:  // not part of a head
+      stage_ = Stage::body;
+      return false;
+  }
+}
+
+bool CommandScanner::to_body(CommandShape shape) noexcept {
+  line_.shape = shape;
+  stage_ = Stage::body;
+  return false;
+}
+
+bool CommandScanner::head_start(char octet, std::uint64_t tag_key) noexcept {
+  reading_ = expect_;
+  if (reading_ == Expect::sasl) return to_body(CommandShape::no_command);
+  if (ends_line(octet)) return to_body(CommandShape::empty);
+  if (reading_ == Expect::idle) {
+    stage_ = Stage::done;
+    return head_done(octet);
+  }
+  if (!is_tag_char(octet)) return to_body(CommandShape::no_command);
+  stage_ = Stage::tag;
+  return head_tag(octet, tag_key);
+}
+
+bool CommandScanner::head_tag(char octet, std::uint64_t tag_key) noexcept {
+  if (octet == ' ') {
+    stage_ = Stage::name;
+    return true;
+  }
+  if (ends_line(octet) && done_ == done_word.size()) return to_body(CommandShape::done);
+  if (!is_tag_char(octet)) return to_body(CommandShape::no_command);
+  line_.tag.step(tag_key, octet);
+  step_done(octet);
+  return true;
+}
+
+bool CommandScanner::head_name(char octet) noexcept {
+  if (word_.depth == 0 && ends_line(octet)) return to_body(CommandShape::no_command);
+  if (octet == ' ' || ends_line(octet)) {
+    WordMatcher prefix = word_;
+    if (octet == ' ' && word_.depth != 0 && prefix.step(command_table, octet)) {
+      word_ = prefix;  // `UID ` and a second word
+      return true;
+    }
+    const auto other = static_cast<std::size_t>(Command::other);
+    line_.command = static_cast<Command>(word_.found(command_table, other));
+    to_body(CommandShape::command);
+    if (line_.command != Command::authenticate || octet != ' ') return false;
+    word_.start();
+    stage_ = Stage::mechanism;
+    return true;
+  }
+  return word_.step(command_table, octet) || to_body(CommandShape::command);
+}
+
+bool CommandScanner::head_mechanism(char octet) noexcept {
+  if (octet != ' ' && !ends_line(octet)) return word_.step(layer_table, octet) || to_body(CommandShape::command);
+  line_.may_add_layer = word_.found(layer_table, layer_mechanisms.size()) < layer_mechanisms.size();
+  return to_body(CommandShape::command);
+}
+
+bool CommandScanner::head_done(char octet) noexcept {
+  if (ends_line(octet) && done_ == done_word.size()) return to_body(CommandShape::done);
+  return step_done(octet) || to_body(CommandShape::no_command);
+}
+
+bool CommandScanner::step_done(char octet) noexcept {
+  if (done_ < done_word.size() && upper(octet) == done_word[done_]) {
+    ++done_;
+    return true;
+  }
+  done_ = not_done;
+  return false;
+}
+
+// --- the rest of a line -------------------------------------------------------------------------------------------
+
+CommandScanner::Scan CommandScanner::take_body(std::span<const char> octets) noexcept {
+  const bool markers = reading_ != Expect::sasl;
+  const LineFramer::Part part = framer_.take_part(octets, markers);
+  length_ = static_cast<std::uint8_t>(std::min<std::size_t>(length_ + part.octets - (part.ended ? 1 : 0), 2));
+  if (!part.ended) return {part.octets, Token::more};
+  if (markers && framer_.marker().complete() && framer_.marker().too_large()) return {part.octets, Token::unreadable};
+  if (line_.shape == CommandShape::empty && length_ > 1) line_.shape = CommandShape::no_command;
+  const Token token = further_ ? Token::next_line : Token::line;
+  after_line();
+  return {part.octets, token};
+}
+
+// Whether the command goes on.
+void CommandScanner::after_line() noexcept {
+  const LiteralMarker& marker = framer_.marker();
+  const bool announces = reading_ != Expect::sasl && marker.complete();
+  const bool is_command = line_.shape == CommandShape::command;
+  stage_ = Stage::ended;
+  if (announces && marker.plus()) {
+    stage_ = Stage::literal_next;
+  } else if (announces && is_command && !answered_) {
+    stage_ = Stage::waiting;
+  }
+  further_ = stage_ != Stage::ended;
+  open_ = further_ && is_command;
+}
+
+}  // namespace imapmeter::imap

@@ -1,0 +1,112 @@
+// Client to server: which lines begin a command, and where it ends (RFC 9051 section 2.2.1).
+//
+// Rules
+// - A command is a tag, SP, a name and anything up to LF; a literal at the end of a line makes it go on.
+// - `{n+}` (RFC 7888): the octets follow at once, in every line, even one that is no command.
+// - `{n}`: the client has to wait. The tracker says go_ahead() or reject(); octets that come before are the literal's
+//   all the same (Token::impatient). In a command that was answered already, or in a line that is no command, it
+//   announces nothing.
+// - Lines of a SASL exchange, and lines while IDLE, are no commands: the tracker switches with expect().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "proxy/imap/line_framer.h"
+#include "proxy/imap/status.h"
+#include "proxy/imap/tag_hash.h"
+#include "proxy/imap/words.h"
+
+namespace imapmeter::imap {
+
+enum class CommandShape : std::uint8_t {
+  empty,
+  command,
+  done,        // `DONE` alone
+  no_command,  // no tag, or nothing after it
+};
+
+struct CommandLine {
+  TagHash tag;
+  CommandShape shape = CommandShape::no_command;
+  Command command = Command::other;
+  bool may_add_layer = false;  // AUTHENTICATE with a mechanism that can put a security layer on the connection
+};
+
+class CommandScanner {
+ public:
+  enum class Expect : std::uint8_t { command, sasl, idle };
+  enum class Token : std::uint8_t {
+    more,        // all octets were taken, nothing to say
+    line,        // the first line of a command, or a line that is none, ended
+    next_line,   // a further line of a command ended
+    literal,     // the octets taken were a literal's
+    impatient,   // octets come that should wait for the server (none was taken yet)
+    unreadable,  // a literal above 2^63-1 octets
+  };
+  struct Scan {
+    std::size_t taken = 0;  // octets, from the front
+    Token token = Token::more;
+  };
+
+  // Reads to the next token. `octets` is not empty; `tag_key` is the secret of the tags' hashes.
+  Scan scan(std::span<const char> octets, std::uint64_t tag_key) noexcept;
+  // What the next line is; from the next line start on.
+  void expect(Expect what) noexcept { expect_ = what; }
+  // The server asked for the literal.
+  void go_ahead() noexcept;
+  // The server answered instead of asking for the literal: the command is over.
+  void reject() noexcept;
+  // The server answered the command before its end.
+  void answered() noexcept { answered_ = true; }
+
+  const CommandLine& line() const noexcept { return line_; }  // of the command that is being read or was read last
+  const LineFramer& framer() const noexcept { return framer_; }
+  Expect read_as() const noexcept { return reading_; }  // what the line that ended was
+  // The client has to wait for the server before the octets of its literal.
+  bool waiting() const noexcept { return stage_ == Stage::waiting; }
+  // A command's first line was read, its last LF was not.
+  bool command_open() const noexcept { return open_; }
+
+ private:
+  enum class Stage : std::uint8_t {
+    start,
+    tag,
+    name,
+    mechanism,
+    done,  // reading DONE while IDLE
+    body,
+    waiting,
+    literal_next,
+    literal,
+    ended,
+  };
+
+  void begin_line() noexcept;
+  bool head(char octet, std::uint64_t tag_key) noexcept;
+  bool head_start(char octet, std::uint64_t tag_key) noexcept;
+  bool head_tag(char octet, std::uint64_t tag_key) noexcept;
+  bool head_name(char octet) noexcept;
+  bool head_mechanism(char octet) noexcept;
+  bool head_done(char octet) noexcept;
+  bool to_body(CommandShape shape) noexcept;
+  bool step_done(char octet) noexcept;
+  Scan take_body(std::span<const char> octets) noexcept;
+  Scan take_literal(std::size_t available) noexcept;
+  void after_line() noexcept;
+
+  LineFramer framer_;
+  CommandLine line_;
+  WordMatcher word_;
+  Stage stage_ = Stage::start;
+  Expect expect_ = Expect::command;
+  Expect reading_ = Expect::command;  // what this line is
+  std::uint8_t done_ = 0;             // octets of DONE read
+  std::uint8_t length_ = 0;           // octets of this line, for "is it empty"; saturates
+  bool open_ = false;
+  bool answered_ = false;
+  bool further_ = false;  // this part is not the first of its command
+};
+
+}  // namespace imapmeter::imap

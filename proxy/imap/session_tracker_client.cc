@@ -1,0 +1,111 @@
+// What the client says: commands begin, literals wait for the server, some lines are no commands.
+#include "proxy/imap/session_tracker.h"
+
+namespace imapmeter::imap {
+
+void SessionTracker::client(std::span<const char> octets, TimePoint now) noexcept {
+  fed_ = true;
+  last_client_ = now;
+  if (first_client_octet_ && !octets.empty()) {
+    first_client_octet_ = false;
+    if (octets.front() == '\0') go_opaque(OpaqueReason::sasl_layer);
+  }
+  while (!octets.empty() && !opaque_) {
+    const CommandScanner::Scan scan = commands_.scan(octets, context_.tag_key);
+    octets = octets.subspan(scan.taken);
+    on_client(scan.token, scan.taken);
+  }
+}
+
+void SessionTracker::on_client(CommandScanner::Token token, std::size_t octets) noexcept {
+  switch (token) {
+    case CommandScanner::Token::more:
+      break;
+    case CommandScanner::Token::line:
+      client_part_anomalies();
+      on_client_line();
+      break;
+    case CommandScanner::Token::next_line:
+      client_part_anomalies();
+      after_client_part();
+      break;
+    case CommandScanner::Token::literal:
+      observer_.on_literal(Direction::client_to_server, octets);
+      break;
+    case CommandScanner::Token::impatient:
+      impatient();
+      break;
+    case CommandScanner::Token::unreadable:
+      go_opaque(OpaqueReason::parser);
+      break;
+  }
+}
+
+void SessionTracker::client_part_anomalies() noexcept {
+  if (commands_.framer().bare_lf()) observer_.on_anomaly(Anomaly::client_bare_lf);
+  if (commands_.framer().has_nul()) observer_.on_anomaly(Anomaly::client_nul_octet);
+}
+
+void SessionTracker::on_client_line() noexcept {
+  if (commands_.read_as() == CommandScanner::Expect::sasl) return;  // may be anything, also empty or `*`
+  const bool idle = commands_.read_as() == CommandScanner::Expect::idle;
+  switch (commands_.line().shape) {
+    case CommandShape::command:
+      begin_command();
+      break;
+    case CommandShape::done:
+      if (!idle) observer_.on_anomaly(Anomaly::client_stray_done);
+      commands_.expect(CommandScanner::Expect::command);
+      break;
+    case CommandShape::empty:
+      observer_.on_anomaly(Anomaly::client_empty_line);
+      break;
+    case CommandShape::no_command:
+      observer_.on_anomaly(idle ? Anomaly::client_other : Anomaly::client_no_command);
+      break;
+  }
+}
+
+void SessionTracker::begin_command() noexcept {
+  const CommandLine& line = commands_.line();
+  observer_.on_command_started(line.command);
+  OutstandingCommand entry;
+  entry.tag_hash = line.tag.value;
+  entry.tag_length = line.tag.length;
+  entry.command = line.command;
+  entry.may_add_layer = line.may_add_layer;
+  if (outstanding_.add(entry)) {
+    latest_ = Latest::tracked;
+  } else {
+    latest_ = Latest::untracked;
+    ++silent_;
+    observer_.on_command_ended(line.command, CommandResult::untracked);
+  }
+  if (line.command == Command::logout) {
+    logout_requested_ = true;
+    update_state();
+  }
+  after_client_part();
+}
+
+// A line of a command has ended: the client waits for `+`, goes on by itself, or the command is complete.
+void SessionTracker::after_client_part() noexcept {
+  if (latest_ == Latest::none || commands_.line().shape != CommandShape::command) return;
+  const Command command = commands_.line().command;
+  bool asks = commands_.waiting();
+  if (!asks && !commands_.command_open()) {
+    if (command == Command::authenticate) commands_.expect(CommandScanner::Expect::sasl);
+    if (command == Command::idle) commands_.expect(CommandScanner::Expect::idle);
+    asks = command == Command::idle;
+  }
+  if (!asks || latest_ != Latest::tracked) return;
+  OutstandingCommand& entry = outstanding_[outstanding_.size() - 1];
+  if (entry.owed != UINT16_MAX) ++entry.owed;
+}
+
+void SessionTracker::impatient() noexcept {
+  observer_.on_anomaly(Anomaly::client_impatient_literal);
+  if (latest_ == Latest::tracked) outstanding_[outstanding_.size() - 1].impatient = true;
+}
+
+}  // namespace imapmeter::imap
