@@ -1,0 +1,86 @@
+// A configuration to count for, and every event with every value there is.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+#include "metrics/metrics.h"
+
+namespace imapmeter::metrics {
+
+inline config::Config one_listener() {
+  config::Config config;
+  config::Listener listener;
+  listener.bind = {"0.0.0.0", 993};
+  listener.upstream = "dovecot";
+  config.listeners.push_back(listener);
+  config::Upstream upstream;
+  upstream.name = "dovecot";
+  upstream.servers = {{"mail.example.org", 993}, {"2001:db8::1", 1993}};
+  config.upstreams.push_back(upstream);
+  return config;
+}
+
+inline BuildInfo build() { return {"0.1.0", "abcdef", "OpenSSL 3.0", "1.81"}; }
+
+template <class Enum>
+void for_each_value(std::size_t count, const std::function<void(Enum)>& visit) {
+  for (std::size_t i = 0; i < count; ++i) visit(static_cast<Enum>(i));
+}
+
+inline void drive_imap(Shard& shard) {
+  for_each_value<imap::ResponseKind>(imap::response_kind_count, [&](auto kind) {
+    for_each_value<imap::Condition>(imap::condition_count, [&](auto condition) {
+      for_each_value<imap::ResponseCode>(imap::response_code_count, [&](auto code) {
+        shard.on_status({kind, condition, code, {(1U << imap::status_code_count) - 1}});
+      });
+    });
+  });
+  shard.on_undefined_status();
+  for_each_value<imap::ByeReason>(imap::bye_reason_count, [&](auto reason) { shard.on_bye(reason); });
+  for_each_value<imap::Command>(imap::command_count, [&](auto command) {
+    for_each_value<imap::CommandResult>(imap::command_result_count, [&](auto result) {
+      shard.on_command_started(command);
+      shard.on_command_ended(command, result);
+    });
+    shard.on_command_started(command);
+  });
+  for_each_value<imap::Direction>(imap::direction_count, [&](auto direction) {
+    shard.on_literal(direction, 1);
+    shard.on_bytes(direction, 1);
+  });
+  for_each_value<imap::Anomaly>(imap::anomaly_count, [&](auto anomaly) { shard.on_anomaly(anomaly); });
+  for_each_value<imap::OpaqueReason>(imap::opaque_reason_count, [&](auto reason) { shard.on_opaque(reason); });
+  for_each_value<imap::Outcome>(imap::outcome_count, [&](auto outcome) { shard.on_outcome(outcome); });
+  shard.on_authenticated();
+}
+
+inline void drive_relay(Shard& shard, std::size_t servers) {
+  for_each_value<imap::SessionState>(imap::session_state_count, [&](auto state) {
+    shard.on_accepted();
+    if (state != imap::SessionState::connecting) shard.on_state(imap::SessionState::connecting, state);
+  });
+  for_each_value<proxy::Side>(proxy::side_count, [&](auto side) {
+    for_each_value<proxy::HandshakeResult>(proxy::handshake_result_count, [&](auto result) {
+      if (result != proxy::HandshakeResult::ok) shard.on_handshake({side, result, proxy::TlsVersion::none, false});
+    });
+    for (const auto version : {proxy::TlsVersion::tls1_2, proxy::TlsVersion::tls1_3}) {
+      shard.on_handshake({side, proxy::HandshakeResult::ok, version, false});
+      shard.on_handshake({side, proxy::HandshakeResult::ok, version, true});
+    }
+  });
+  for_each_value<proxy::Authored>(proxy::authored_count, [&](auto what) { shard.on_authored(what); });
+  for_each_value<proxy::CloseReason>(proxy::close_reason_count, [&](auto reason) {
+    for_each_value<proxy::Phase>(proxy::phase_count, [&](auto phase) {
+      shard.on_accepted();
+      shard.on_closed({reason, phase, imap::SessionState::connecting, {}});
+    });
+  });
+  for (std::size_t server = 0; server < servers; ++server) {
+    for_each_value<proxy::ConnectResult>(proxy::connect_result_count,
+                                         [&](auto result) { shard.on_upstream_connect(server, result); });
+    shard.on_upstream_sessions(server, 1);
+  }
+}
+
+}  // namespace imapmeter::metrics

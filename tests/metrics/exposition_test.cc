@@ -1,0 +1,46 @@
+#include "tests/support/exposition.h"
+
+#include <gtest/gtest.h>
+
+namespace imapmeter::test {
+namespace {
+
+const std::string head = "# HELP a_total h\n# TYPE a_total counter\n";
+
+TEST(Exposition, ReadsNamesLabelsAndValues) {
+  const auto read = parse_exposition(head + "a_total{x=\"1\",y=\"q\\\"\\\\\\n\"} 7\na_total 0.5\n");
+  EXPECT_EQ(read.value("a_total", {{"x", "1"}, {"y", "q\"\\\n"}}), 7);
+  EXPECT_EQ(read.value("a_total"), 0.5);
+  EXPECT_EQ(read.sum("a_total"), 7.5);
+  EXPECT_EQ(read.families.at("a_total").type, "counter");
+}
+
+// A strict reader that takes everything proves nothing.
+TEST(Exposition, RefusesWhatIsNotTheFormat) {
+  for (const std::string& bad : {
+           head + "a_total 1",               // no LF
+           head + "a_total 1\na_total 1\n",  // series twice
+           head + "a_total{x=\"1\"} 1\na_total{x=\"1\"} 2\n",
+           head + head,                                   // family twice
+           head + "b_total 1\n",                          // outside its family
+           std::string("a_total 1\n"),                    // no HELP, no TYPE
+           std::string("# HELP a_total h\na_total 1\n"),  // no TYPE
+           head + "a_total -1\n",                         // a counter below zero
+           head + "a_total 1 x\n",                        // not a number
+           head + "a_total\n",
+           head + "a_total{x=\"1\"}\n",
+           head + "a_total{x=1} 1\n",
+           head + "a_total{x=\"1} 1\n",
+           head + "a_total{x=\"\\t\"} 1\n",        // illegal escape
+           head + "a_total{1=\"1\"} 1\n",          // illegal label name
+           head + "a_total{x=\"1\",x=\"2\"} 1\n",  // label twice
+           head + "\n",
+           std::string("# HELP 1a h\n"),
+           std::string("# HELP a_total h\n# TYPE a_total number\n"),
+       }) {
+    EXPECT_THROW(parse_exposition(bad), std::runtime_error) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace imapmeter::test

@@ -1,0 +1,198 @@
+#include "metrics/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cmath>
+#include <functional>
+#include <thread>
+
+#include "tests/metrics/drive.h"
+#include "tests/support/exposition.h"
+
+namespace imapmeter::metrics {
+namespace {
+
+using test::Exposition;
+using test::parse_exposition;
+
+imap::TimePoint hand_moved_time = imap::TimePoint{} + std::chrono::hours{1};
+imap::TimePoint hand_moved_clock() { return hand_moved_time; }
+
+TEST(Metrics, SumsWorkersAndKeepsListenersApart) {
+  config::Config config = one_listener();
+  config.listeners.push_back(config.listeners[0]);
+  config.listeners[1].name = "second";
+  config.listeners[1].bind = {"::1", 143};
+  Metrics metrics(config, 3, build());
+  for (unsigned worker = 0; worker < 3; ++worker) {
+    metrics.shard(worker, 0).on_bytes(imap::Direction::client_to_server, 10 + worker);
+    metrics.shard(worker, 0).on_upstream_connect(1, proxy::ConnectResult::ok);
+  }
+  metrics.shard(2, 1).on_bytes(imap::Direction::client_to_server, 7);
+  metrics.shard(2, 1).on_upstream_connect(1, proxy::ConnectResult::ok);
+  metrics.shard(0, 0).on_upstream_sessions(0, 1);
+  metrics.shard(0, 1).on_upstream_sessions(0, 1);
+
+  const Exposition read = parse_exposition(metrics.exposition());
+  const auto bytes = [&](const char* listener) {
+    return read.value("imapmeter_bytes_total", {{"listener", listener}, {"direction", "client_to_server"}});
+  };
+  EXPECT_EQ(bytes("default"), 33);
+  EXPECT_EQ(bytes("second"), 7);
+  // An upstream's families add up the listeners that use it.
+  EXPECT_EQ(read.value("imapmeter_upstream_connects_total",
+                       {{"upstream", "dovecot"}, {"server", "[2001:db8::1]:1993"}, {"result", "ok"}}),
+            4);
+  EXPECT_EQ(read.value("imapmeter_upstream_sessions", {{"upstream", "dovecot"}, {"server", "mail.example.org:993"}}),
+            2);
+  EXPECT_EQ(
+      read.value("imapmeter_listener_info", {{"listener", "second"}, {"bind", "[::1]:143"}, {"upstream", "dovecot"}}),
+      1);
+}
+
+// A gauge that fell in one worker what it rose in another is exact, and never 2^64 - 1.
+TEST(Metrics, GaugesAreSigned) {
+  Metrics metrics(one_listener(), 2, build());
+  metrics.shard(0, 0).on_upstream_sessions(0, 1);
+  metrics.shard(0, 0).on_upstream_sessions(0, -1);
+  metrics.shard(1, 0).on_upstream_sessions(0, -1);
+  const Exposition read = parse_exposition(metrics.exposition());
+  EXPECT_EQ(read.value("imapmeter_upstream_sessions", {{"upstream", "dovecot"}, {"server", "mail.example.org:993"}}),
+            -1);
+}
+
+// FAULTS C16.
+TEST(Metrics, IntegersAreExactUpTo2To53) {
+  Metrics metrics(one_listener(), 2, build());
+  constexpr std::uint64_t largest = (std::uint64_t{1} << 53) - 1;
+  metrics.shard(0, 0).on_bytes(imap::Direction::client_to_server, largest - 1);
+  metrics.shard(1, 0).on_bytes(imap::Direction::client_to_server, 1);
+  metrics.shard(1, 0).on_bytes(imap::Direction::server_to_client, 1'000'000);
+  const Exposition read = parse_exposition(metrics.exposition());
+  const auto& series = read.families.at("imapmeter_bytes_total").series;
+  EXPECT_EQ(series.at(0).text, "9007199254740991");
+  EXPECT_EQ(series.at(1).text, "1000000");
+  EXPECT_EQ(metrics.snapshot().listeners.at(0).totals.bytes.at(0), largest);
+}
+
+TEST(Metrics, RatesFollowTheClock) {
+  Metrics metrics(one_listener(), 2, build(), hand_moved_clock);
+  imap::Status no;
+  no.condition = imap::Condition::no;
+  metrics.shard(0, 0).on_status(no);
+  metrics.shard(1, 0).on_status(no);
+  hand_moved_time += std::chrono::seconds{60};
+  const Exposition read = parse_exposition(metrics.exposition());
+  EXPECT_NEAR(read.value("imapmeter_status_rate", {{"listener", "default"}, {"status", "NO"}, {"window", "1m"}}),
+              2 * std::exp(-1.0) / 60, 1e-12);
+}
+
+TEST(Metrics, CertificatesShowWhenTheyExpire) {
+  Metrics metrics(one_listener(), 1, build());
+  const auto expiry = std::chrono::system_clock::time_point{std::chrono::seconds{4102444800}};
+  metrics.set_certificate_expiry(0, "/etc/ssl/mail \"x\"\\.pem", expiry);
+  metrics.set_certificate_expiry(0, "self_signed", expiry);
+  metrics.set_certificate_expiry(0, "self_signed", expiry - std::chrono::hours{1});
+  const Exposition read = parse_exposition(metrics.exposition());
+  const std::string name = "imapmeter_tls_certificate_not_after_timestamp_seconds";
+  EXPECT_EQ(read.families.at(name).series.size(), 2U);
+  EXPECT_EQ(read.value(name, {{"listener", "default"}, {"certificate", "/etc/ssl/mail \"x\"\\.pem"}}), 4102444800);
+  EXPECT_EQ(read.value(name, {{"listener", "default"}, {"certificate", "self_signed"}}), 4102441200);
+}
+
+TEST(Metrics, SaysWhatIsVerifiedAndBuilt) {
+  config::Config config = one_listener();
+  config.upstreams.push_back({"insecure", true, {{"a", 1}}, "", true, false});
+  config.upstreams.push_back({"plain", false, {{"127.0.0.1", 143}}, "", false, false});
+  const Exposition read = parse_exposition(Metrics(config, 1, build()).exposition());
+  EXPECT_EQ(read.value("imapmeter_upstream_tls_verify", {{"upstream", "dovecot"}}), 1);
+  EXPECT_EQ(read.value("imapmeter_upstream_tls_verify", {{"upstream", "insecure"}}), 0);
+  EXPECT_EQ(read.value("imapmeter_upstream_tls_verify", {{"upstream", "plain"}}), 0);
+  EXPECT_EQ(read.value("imapmeter_build_info",
+                       {{"version", "0.1.0"}, {"revision", "abcdef"}, {"openssl", "OpenSSL 3.0"}, {"boost", "1.81"}}),
+            1);
+}
+
+// The same server twice in an upstream is one series, not an exposition that no Prometheus takes.
+TEST(Metrics, AServerConfiguredTwiceIsOneSeries) {
+  config::Config config = one_listener();
+  config.upstreams[0].servers = {{"a", 1}, {"a", 1}};
+  Metrics metrics(config, 1, build());
+  metrics.shard(0, 0).on_upstream_sessions(0, 1);
+  metrics.shard(0, 0).on_upstream_sessions(1, 1);
+  const Exposition read = parse_exposition(metrics.exposition());
+  EXPECT_EQ(read.value("imapmeter_upstream_sessions", {{"upstream", "dovecot"}, {"server", "a:1"}}), 2);
+}
+
+TEST(Metrics, ShardsThatAreNotThereThrow) {
+  Metrics metrics(one_listener(), 2, build());
+  EXPECT_THROW(metrics.shard(2, 0), std::out_of_range);
+  EXPECT_THROW(metrics.shard(0, 1), std::out_of_range);
+}
+
+// Runs `look` again and again while two workers count; both count 100,000 commands, responses and sessions.
+constexpr int rounds = 100'000;
+void count_while(Metrics& metrics, const std::function<void()>& look) {
+  std::atomic<int> running{2};
+  const auto work = [&](unsigned worker) {
+    Shard& shard = metrics.shard(worker, 0);
+    imap::Status ok{imap::ResponseKind::tagged, imap::Condition::no, imap::ResponseCode::none, {}};
+    ok.members.add(imap::StatusCode::no);
+    for (int i = 0; i < rounds; ++i) {
+      shard.on_accepted();
+      shard.on_command_started(imap::Command::noop);
+      shard.on_status(ok);
+      shard.on_command_ended(imap::Command::noop, imap::CommandResult::no);
+      shard.on_closed({proxy::CloseReason::logout, proxy::Phase::login, imap::SessionState::connecting, {}});
+    }
+    --running;
+  };
+  std::thread one(work, 0U);
+  std::thread two(work, 1U);
+  while (running > 0) look();
+  one.join();
+  two.join();
+}
+
+// FAULTS C17, D6: nothing goes backwards, no end is seen before its start, and nothing is lost.
+TEST(Metrics, CanBeReadWhileWorkersCount) {
+  Metrics metrics(one_listener(), 2, build());
+  Totals last;
+  const auto look = [&] {
+    const Totals now = metrics.snapshot().listeners.at(0).totals;
+    const auto ended = now.commands[at(imap::Command::noop)][at(imap::CommandResult::no)];
+    const auto closed = now.closed[at(proxy::CloseReason::logout)][at(proxy::Phase::login)];
+    ASSERT_LE(ended, now.commands_started);
+    ASSERT_LE(closed, now.accepted);
+    ASSERT_EQ(now.commands_started, ended + commands_in_flight(now));
+    ASSERT_GE(now.commands_started, last.commands_started);
+    ASSERT_GE(now.accepted, last.accepted);
+    last = now;
+  };
+  count_while(metrics, look);
+  const Totals all = metrics.snapshot().listeners.at(0).totals;
+  EXPECT_EQ(all.accepted, 2U * rounds);
+  EXPECT_EQ(all.commands_started, 2U * rounds);
+  EXPECT_EQ(all.responses[at(imap::ResponseKind::tagged)][at(imap::Condition::no)], 2U * rounds);
+  EXPECT_EQ(all.status_codes[at(imap::StatusCode::no)], 2U * rounds);
+  EXPECT_EQ(all.closed[at(proxy::CloseReason::logout)][at(proxy::Phase::login)], 2U * rounds);
+  EXPECT_EQ(all.sessions[at(imap::SessionState::connecting)], 0U);
+}
+
+TEST(Metrics, EachExpositionWhileWorkersCountIsWhole) {
+  Metrics metrics(one_listener(), 2, build());
+  Exposition last;
+  count_while(metrics, [&] {
+    const Exposition now = parse_exposition(metrics.exposition());
+    for (const auto& series : last.series()) {
+      if (!series.name.ends_with("_total")) continue;
+      ASSERT_TRUE(now.has(series.name, series.labels)) << series.name;
+      ASSERT_GE(now.value(series.name, series.labels), series.value) << series.name;
+    }
+    last = now;
+  });
+}
+
+}  // namespace
+}  // namespace imapmeter::metrics

@@ -1,0 +1,152 @@
+#include "metrics/shard.h"
+
+#include <gtest/gtest.h>
+
+#include "metrics/snapshot.h"
+
+namespace imapmeter::metrics {
+namespace {
+
+using imap::Command;
+using imap::CommandResult;
+using imap::SessionState;
+
+imap::TimePoint hand_moved_time;
+imap::TimePoint hand_moved_clock() { return hand_moved_time; }
+
+Totals totals(const Shard& shard) {
+  Totals sum;
+  add(sum, shard.counts());
+  return sum;
+}
+
+imap::Status status(imap::ResponseKind kind, imap::Condition condition, imap::ResponseCode code,
+                    std::initializer_list<imap::StatusCode> members) {
+  imap::Status made{kind, condition, code, {}};
+  for (const auto member : members) made.members.add(member);
+  return made;
+}
+
+// * OK [UNSEEN 12] x: three members, one response, one code.
+TEST(Shard, AStatusRaisesItsMembersAndOneResponse) {
+  Shard shard(0);
+  using imap::StatusCode;
+  shard.on_status(status(imap::ResponseKind::untagged, imap::Condition::ok, imap::ResponseCode::unseen,
+                         {StatusCode::ok, StatusCode::unseen, StatusCode::unsolicited}));
+  const Totals sum = totals(shard);
+  for (std::size_t i = 0; i < imap::status_code_count; ++i) {
+    const auto member = static_cast<StatusCode>(i);
+    const bool raised = member == StatusCode::ok || member == StatusCode::unseen || member == StatusCode::unsolicited;
+    EXPECT_EQ(sum.status_codes[i], raised ? 1U : 0U) << i;
+  }
+  EXPECT_EQ(sum.responses[at(imap::ResponseKind::untagged)][at(imap::Condition::ok)], 1U);
+  EXPECT_EQ(sum.response_codes[at(imap::Condition::ok)][at(imap::ResponseCode::unseen)], 1U);
+}
+
+TEST(Shard, AnUndefinedStatusIsInNoOtherFamily) {
+  Shard shard(0);
+  shard.on_undefined_status();
+  Totals expected;
+  expected.status_codes[at(imap::StatusCode::not_defined)] = 1;
+  const Totals sum = totals(shard);
+  EXPECT_EQ(sum.status_codes, expected.status_codes);
+  EXPECT_EQ(sum.responses, expected.responses);
+  EXPECT_EQ(sum.response_codes, expected.response_codes);
+}
+
+TEST(Shard, RatesNoBadAndByeByTheClock) {
+  hand_moved_time = imap::TimePoint{} + std::chrono::hours{1};
+  Shard shard(0, hand_moved_clock);
+  for (const auto condition : {imap::Condition::ok, imap::Condition::no, imap::Condition::bad, imap::Condition::preauth,
+                               imap::Condition::bye}) {
+    shard.on_status(status(imap::ResponseKind::untagged, condition, imap::ResponseCode::none, {}));
+  }
+  for (const auto& by_window : shard.rates().at(hand_moved_time)) EXPECT_DOUBLE_EQ(by_window[0], 1.0 / 60);
+}
+
+TEST(Shard, FollowsASessionThroughItsStates) {
+  Shard shard(0);
+  const auto open = [&shard](SessionState state) {
+    return static_cast<std::int64_t>(totals(shard).sessions[at(state)]);
+  };
+  shard.on_accepted();
+  shard.on_accepted();
+  EXPECT_EQ(open(SessionState::connecting), 2);
+  shard.on_state(SessionState::connecting, SessionState::not_authenticated);
+  shard.on_state(SessionState::not_authenticated, SessionState::selected);
+  EXPECT_EQ(open(SessionState::connecting), 1);
+  EXPECT_EQ(open(SessionState::not_authenticated), 0);
+  EXPECT_EQ(open(SessionState::selected), 1);
+  shard.on_closed({proxy::CloseReason::logout, proxy::Phase::authenticated, SessionState::selected, {}});
+  shard.on_closed({proxy::CloseReason::not_tls, proxy::Phase::handshake, SessionState::connecting, {}});
+  for (std::size_t i = 0; i < imap::session_state_count; ++i) EXPECT_EQ(open(static_cast<SessionState>(i)), 0) << i;
+  EXPECT_EQ(totals(shard).accepted, 2U);
+  EXPECT_EQ(totals(shard).closed[at(proxy::CloseReason::logout)][at(proxy::Phase::authenticated)], 1U);
+  EXPECT_EQ(totals(shard).closed[at(proxy::CloseReason::not_tls)][at(proxy::Phase::handshake)], 1U);
+}
+
+TEST(Shard, CommandsInFlightExceptIdle) {
+  Shard shard(0);
+  shard.on_command_started(Command::fetch);
+  shard.on_command_started(Command::noop);
+  shard.on_command_started(Command::idle);
+  EXPECT_EQ(totals(shard).commands_started, 3U);
+  EXPECT_EQ(commands_in_flight(totals(shard)), 2U);
+  shard.on_command_ended(Command::idle, CommandResult::ok);
+  EXPECT_EQ(commands_in_flight(totals(shard)), 2U);
+  shard.on_command_ended(Command::fetch, CommandResult::aborted);
+  shard.on_command_ended(Command::noop, CommandResult::untracked);
+  EXPECT_EQ(commands_in_flight(totals(shard)), 0U);
+  EXPECT_EQ(totals(shard).commands[at(Command::fetch)][at(CommandResult::aborted)], 1U);
+}
+
+TEST(Shard, HandshakesKeepVersionAndResumptionOnlyWhereTheySucceed) {
+  Shard shard(0);
+  shard.on_handshake({proxy::Side::upstream, proxy::HandshakeResult::ok, proxy::TlsVersion::tls1_3, true});
+  shard.on_handshake({proxy::Side::client, proxy::HandshakeResult::not_tls, proxy::TlsVersion::none, false});
+  const Totals sum = totals(shard);
+  EXPECT_EQ(sum.handshakes_ok[at(proxy::Side::upstream)][at(proxy::TlsVersion::tls1_3)][1], 1U);
+  EXPECT_EQ(sum.handshakes[at(proxy::Side::client)][at(proxy::HandshakeResult::not_tls)], 1U);
+  EXPECT_EQ(sum.handshakes[at(proxy::Side::upstream)][at(proxy::HandshakeResult::ok)], 0U);
+}
+
+TEST(Shard, AddsOctetsWordsAndTheRest) {
+  Shard shard(0);
+  shard.on_bytes(imap::Direction::client_to_server, 5);
+  shard.on_bytes(imap::Direction::client_to_server, 6);
+  shard.on_literal(imap::Direction::server_to_client, 7);
+  shard.on_authored(proxy::Authored::bye);
+  shard.on_capability_removed();
+  shard.on_capability_finding(imap::CapabilityFinding::logindisabled);
+  shard.on_authenticated();
+  shard.on_bye(imap::ByeReason::inactivity);
+  shard.on_anomaly(imap::Anomaly::client_bare_lf);
+  shard.on_opaque(imap::OpaqueReason::parser);
+  shard.on_outcome(imap::Outcome::cut);
+  const Totals sum = totals(shard);
+  EXPECT_EQ(sum.bytes[at(imap::Direction::client_to_server)], 11U);
+  EXPECT_EQ(sum.bytes[at(imap::Direction::server_to_client)], 0U);
+  EXPECT_EQ(sum.literal_bytes[at(imap::Direction::server_to_client)], 7U);
+  EXPECT_EQ(sum.authored[at(proxy::Authored::bye)], 1U);
+  EXPECT_EQ(sum.authored[at(proxy::Authored::capability_words)], 1U);
+  EXPECT_EQ(sum.authenticated, 1U);
+  EXPECT_EQ(sum.bye[at(imap::ByeReason::inactivity)], 1U);
+  EXPECT_EQ(sum.anomalies[at(imap::Anomaly::client_bare_lf)], 1U);
+  EXPECT_EQ(sum.anomalies[at(imap::Anomaly::bare_lf)], 0U);
+  EXPECT_EQ(sum.opaque[at(imap::OpaqueReason::parser)], 1U);
+  EXPECT_EQ(sum.outcomes[at(imap::Outcome::cut)], 1U);
+}
+
+TEST(Shard, AServerBeyondTheConfiguredOnesIsNotCounted) {
+  Shard shard(1);
+  shard.on_upstream_connect(0, proxy::ConnectResult::dns);
+  shard.on_upstream_connect(1, proxy::ConnectResult::dns);
+  shard.on_upstream_sessions(0, 1);
+  shard.on_upstream_sessions(1, 1);
+  ASSERT_EQ(shard.servers().size(), 1U);
+  EXPECT_EQ(shard.servers()[0].connects[at(proxy::ConnectResult::dns)].read(), 1U);
+  EXPECT_EQ(shard.servers()[0].sessions.read(), 1U);
+}
+
+}  // namespace
+}  // namespace imapmeter::metrics
