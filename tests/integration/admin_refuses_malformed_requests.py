@@ -87,7 +87,8 @@ class AdminRefusesMalformedRequests(IntegrationCase):
             self.assertNotIn(b"imapmeter_", answer)
         self.check_invariants()
 
-    def test_D2_pipelined_requests_get_one_answer_each_or_the_end(self):
+    def test_D2_pipelined_requests(self):
+        """Refused, or answered as far as they had arrived when the first was read; then the end."""
         for chunking in CHUNKINGS:
             with FakeClient(self.proxy.admin, tls=False, timeout=8) as client:
                 try:
@@ -95,7 +96,7 @@ class AdminRefusesMalformedRequests(IntegrationCase):
                 except ConnectionError:
                     pass
                 answers = re.findall(rb"^HTTP/1\.1 (\d+)", client.read_all(), re.MULTILINE)
-            self.assertIn(answers, ([b"200"], [b"200", b"200"]))
+            self.assertIn(answers, ([b"400"], [b"200"], [b"200", b"200"]))
         self.check_invariants()
 
     def test_D3_no_file_is_served(self):

@@ -38,9 +38,9 @@ class AdminSurvivesSlowClients(IntegrationCase):
         for address in (self.proxy.admin, self.proxy.metrics):
             held = [self.enterContext(dial(address)) for _ in range(LORIS)]
             for sock in held:
-                sock.send(b"GET /metrics HTTP/1.1\r\nX-Slow: ")
+                self.drip(sock, b"GET /metrics HTTP/1.1\r\nX-Slow: ")
             slowest = 0.0
-            for round_ in range(10):
+            for _ in range(10):
                 for sock in held:
                     self.drip(sock)
                 start = time.monotonic()
@@ -111,9 +111,9 @@ class AdminSurvivesSlowClients(IntegrationCase):
                        for fields in (line.split() for line in table))
 
     @staticmethod
-    def drip(sock: socket.socket) -> None:
+    def drip(sock: socket.socket, octets: bytes = b"x") -> None:
         try:
-            sock.send(b"x")
+            sock.send(octets)
         except OSError:
             pass  # dropped in favour of a newer one
 

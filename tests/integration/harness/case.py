@@ -16,7 +16,7 @@ LOCKSTEP_LIMIT = 4096
 
 
 class IntegrationCase(unittest.TestCase):
-    """start() in the test; the invariants are checked behind it, unless the test stopped the proxy itself."""
+    """start() begins a test, check_invariants() ends it, unless it has stopped the proxy itself."""
 
     upstream: FakeUpstream
     proxy: Proxy
@@ -27,6 +27,7 @@ class IntegrationCase(unittest.TestCase):
         self.upstream = self.enterContext(upstream or FakeUpstream())
         self.proxy = Proxy(self.upstream, **options)
         self.addCleanup(self.proxy.close)
+        self.addCleanup(self.upstream.disconnect)  # a failed test leaves sessions open
         self.addCleanup(self._say_why)
         script, self.upstream.script = self.upstream.script, honest_server
         well_behaved_session(self.proxy.address, self.proxy.tls)

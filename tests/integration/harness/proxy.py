@@ -46,6 +46,7 @@ class Proxy:
         self.metrics: tuple[str, int] = ("", 0)  # with --metrics
         self.tls = tls
         self._counters: dict = {}
+        self._terminated = False
         settings = {
             "listen": f"{'imaps' if tls else 'imap'}://{listen}",
             "upstream": upstream.url if isinstance(upstream, FakeUpstream) else upstream,
@@ -179,6 +180,7 @@ class Proxy:
 
     def terminate(self) -> None:
         """SIGTERM: drain."""
+        self._terminated = True
         self.child.send_signal(signal.SIGTERM)
 
     def wait(self, timeout: float = 10.0) -> int:
@@ -198,7 +200,7 @@ class Proxy:
 
     def close(self) -> None:
         """Ends the process; a crash, a hang or a sanitizer's report fails the test."""
-        if self.child.poll() is None:
+        if self.child.poll() is None and not self._terminated:
             self.terminate()
         try:
             status = self.wait()

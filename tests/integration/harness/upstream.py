@@ -71,10 +71,14 @@ class FakeUpstream:
     def never_connected(self) -> bool:
         return not self.connections
 
-    def close(self) -> None:
-        self.stop_listening()
+    def disconnect(self) -> None:
+        """Closes every connection, in whatever state."""
         for connection in self.connections:
             connection.close()
+
+    def close(self) -> None:
+        self.stop_listening()
+        self.disconnect()
         for thread in self._threads:
             thread.join(scaled(self.timeout))
         if self.errors and not self.forgive_errors:
