@@ -1,5 +1,6 @@
 """Child processes that leave nothing behind, and the small waits around them."""
 import os
+import pathlib
 import signal
 import socket
 import subprocess
@@ -61,19 +62,23 @@ class Child:
         except subprocess.TimeoutExpired:
             pass
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if not self._signal_group(number):
+            if not group_lives(self.pid):
                 break
             try:
-                wait_until(lambda: not self._signal_group(0), 2, "the group to end")
-            except TimeoutError:
+                os.killpg(self.pid, number)
+                wait_until(lambda: not group_lives(self.pid), 2, "the group to end")
+            except (ProcessLookupError, TimeoutError):
                 continue
         return self.process.wait()
 
-    def _signal_group(self, number):
-        """False once no process of the group is left."""
-        self.process.poll()
+
+def group_lives(group):
+    """Whether a process of it still runs; the dead that init has yet to bury do not count."""
+    for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
-            os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+            state, _, member_of = status.read_text(errors="replace").rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):  # ended meanwhile
+            continue
+        if int(member_of) == group and state not in "ZX":
+            return True
+    return False

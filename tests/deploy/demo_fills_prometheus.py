@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -92,6 +93,13 @@ class Demo:
         self._reader.join(5)
         return status
 
+    def close(self):
+        """After a test that has failed in the middle."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.end()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
 
 class DemoTest(unittest.TestCase):
     @classmethod
@@ -100,13 +108,12 @@ class DemoTest(unittest.TestCase):
 
     def demo(self, *arguments, **options):
         demo = Demo(*arguments, **options)
-        self.addCleanup(lambda: demo.process.poll() is not None or demo.process.kill())
+        self.addCleanup(demo.close)
         return demo
 
     def assert_nothing_is_left(self, demo):
         self.assertEqual(children(), [])
         self.assertEqual(os.listdir(demo.scratch), [])
-        os.rmdir(demo.scratch)
 
     def test_prometheus_fills_and_nothing_is_left(self):
         demo = self.demo()
