@@ -119,8 +119,10 @@ void HttpConnection::start() {
                           beast::bind_front_handler(&HttpConnection::on_header, shared_from_this()));
 }
 
-void HttpConnection::on_header(error_code error, std::size_t /*octets*/) {
+void HttpConnection::on_header(error_code error, std::size_t octets) {
   if (finished_) return;
+  // Beast's own limit leaves out what it has parsed before.
+  if (!error && octets > owner_.limits_.header_octets) error = http::error::header_limit;
   if (error && !is_syntax_error(error)) return finish(error == http::error::end_of_stream);
   try {
     if (error) {
@@ -156,7 +158,7 @@ void HttpConnection::send(http::status status, Page page) {
   answering_ = true;
   if (page.body.empty()) page.body = std::string(http::obsolete_reason(status)) + "\n";
   response_.result(status);
-  response_.version(parser_.is_header_done() ? parser_.get().version() : 11);
+  response_.version(11);
   response_.set(http::field::content_type, page.type);
   response_.set(http::field::cache_control, "no-store");
   response_.set(http::field::vary, "Accept-Encoding");
