@@ -1,4 +1,4 @@
-"""The live view: what Prometheus knows of the server's answers, redrawn in place; plain lines where there is no terminal."""
+"""The live view: what Prometheus knows of the server's answers, redrawn in place, or plain lines."""
 import shutil
 import sys
 
@@ -13,6 +13,9 @@ NO_RATIO = ('sum(rate(imapmeter_responses_total{kind="tagged",status="NO"}[30s])
 UNREQUESTED_BYES = 'sum(rate(imapmeter_bye_total{reason!="logout"}[30s]))'
 
 
+WAITING = "waiting for Prometheus's first scrape (a few seconds)"
+
+
 class LiveView:
     """draw() as often as you like. `remarks()`: lines of the caller's own for the end of the view."""
 
@@ -22,11 +25,12 @@ class LiveView:
         self._height = 0
 
     def draw(self):
+        scraped = bool(self.prometheus.query(TOTALS))
         if not self.terminal:
-            print(self.line(), file=self.out, flush=True)
+            print(self.line() if scraped else WAITING, file=self.out, flush=True)
             return
         width = shutil.get_terminal_size().columns - 1
-        lines = [line[:width] for line in self.lines()]
+        lines = [line[:width] for line in (self.lines() if scraped else [f"  {WAITING}"])]
         up = f"\x1b[{self._height}A" if self._height else ""
         self.out.write(up + "".join(f"\x1b[2K{line}\n" for line in lines) + "\x1b[J")
         self.out.flush()
