@@ -1,0 +1,76 @@
+// An imap::Observer that writes down what it hears, one line per event, to compare and to read.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/imap/observer.h"
+
+namespace imapmeter::test {
+
+class EventLog final : public imap::Observer {
+ public:
+  // Literal octets are told as they pass, so neighbours are added up: else every chunking would look different.
+  std::vector<std::string> lines;
+
+  void on_status(const imap::Status& status) noexcept override {
+    std::string members;
+    for (std::size_t i = 0; i < imap::status_code_count; ++i) {
+      const auto member = static_cast<imap::StatusCode>(i);
+      if (!status.members.has(member)) continue;
+      members += members.empty() ? "" : " ";
+      members += name(member);
+    }
+    add({"status", name(status.kind), name(status.condition), name(status.code), "(" + members + ")"});
+  }
+  void on_undefined_status() noexcept override { add({"not_defined"}); }
+  void on_bye(imap::ByeReason reason) noexcept override { add({"bye", name(reason)}); }
+  void on_state(imap::SessionState from, imap::SessionState to) noexcept override {
+    add({"state", name(from), "->", name(to)});
+  }
+  void on_authenticated() noexcept override { add({"authenticated"}); }
+  void on_command_started(imap::Command command) noexcept override { add({"started", name(command)}); }
+  void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
+    add({"ended", name(command), name(result)});
+  }
+  void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
+    if (!literal_open_ || literal_direction_ != direction) {
+      literal_octets_ = 0;
+      lines.emplace_back();
+    }
+    literal_octets_ += octets;
+    literal_direction_ = direction;
+    lines.back() = "literal " + std::string(side(direction)) + " " + std::to_string(literal_octets_);
+    literal_open_ = true;
+  }
+  void on_anomaly(imap::Anomaly anomaly) noexcept override {
+    add({"anomaly", side(imap::side(anomaly)), name(anomaly)});
+  }
+  void on_opaque(imap::OpaqueReason reason) noexcept override { add({"opaque", name(reason)}); }
+  void on_capability_removed() noexcept override { add({"capability_removed"}); }
+  void on_capability_finding(imap::CapabilityFinding finding) noexcept override {
+    add({"capability_finding", name(finding)});
+  }
+  void on_outcome(imap::Outcome outcome) noexcept override { add({"outcome", name(outcome)}); }
+
+ private:
+  static std::string_view side(imap::Direction direction) {
+    return direction == imap::Direction::client_to_server ? "client" : "upstream";
+  }
+  void add(std::initializer_list<std::string_view> words) {
+    literal_open_ = false;
+    std::string line;
+    for (const std::string_view word : words) {
+      if (!line.empty()) line += ' ';
+      line += word;
+    }
+    lines.push_back(line);
+  }
+
+  bool literal_open_ = false;
+  imap::Direction literal_direction_ = imap::Direction::client_to_server;
+  std::size_t literal_octets_ = 0;
+};
+
+}  // namespace imapmeter::test
