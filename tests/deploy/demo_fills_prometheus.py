@@ -31,8 +31,8 @@ def adopt_orphans():
 
 
 def children():
-    """The names of the live processes that have been left to this one; the dead ones are buried."""
-    names = []
+    """{pid: name} of the live processes that have been left to this one; the dead ones are buried."""
+    left = {}
     for name in os.listdir("/proc"):
         try:
             status = pathlib.Path("/proc", name, "stat").read_text() if name.isdigit() else ""
@@ -43,20 +43,20 @@ def children():
             if fields.split()[0] == "Z":
                 os.waitpid(int(name), 0)
             else:
-                names.append(status.partition("(")[2].rpartition(")")[0])
-    return names
+                left[int(name)] = status.partition("(")[2].rpartition(")")[0]
+    return left
 
 
 class Demo:
     """A run of it; what it prints is in `text`. Scratch files go where this test can see them."""
 
     def __init__(self, *arguments, terminal=False, imapmeter=None):
-        self.scratch = tempfile.mkdtemp()
+        imapmeter = imapmeter or binary()
+        self.scratch = tempfile.mkdtemp(prefix="imapmeter-test-")
         self.text = ""
         ours, theirs = pty.openpty() if terminal else os.pipe()
         self.keyboard = ours
-        command = [sys.executable, DEPLOY / "demo" / "demo.py", "--free-ports", "--imapmeter", imapmeter or binary(),
-                   *arguments]
+        command = [sys.executable, DEPLOY / "demo" / "demo.py", "--free-ports", "--imapmeter", imapmeter, *arguments]
         self.process = subprocess.Popen(command, stdin=theirs if terminal else subprocess.DEVNULL, stdout=theirs,
                                         stderr=theirs, start_new_session=True, preexec_fn=self._own if terminal else
                                         None, env=dict(os.environ, TMPDIR=self.scratch, TERM="xterm"))
@@ -112,7 +112,10 @@ class DemoTest(unittest.TestCase):
         return demo
 
     def assert_nothing_is_left(self, demo):
-        self.assertEqual(children(), [])
+        left = children()
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        self.assertEqual(left, {})
         self.assertEqual(os.listdir(demo.scratch), [])
 
     def test_prometheus_fills_and_nothing_is_left(self):
