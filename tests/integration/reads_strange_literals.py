@@ -63,6 +63,7 @@ class ReadsStrangeLiterals(IntegrationCase):
 
     def read_on(self, octets: bytes, anomaly: str, chunking: str) -> None:
         client, server = self.session()
+        self.login(client, server)
         before = self.proxy.scrape()
         self.relay(client, server, b"t NOOP\r\n")
         self.relay(server, client, octets, chunking)
