@@ -5,10 +5,11 @@
 #   install-packages.sh GROUP...
 set -euo pipefail
 
+# PACKAGE=PROGRAM: not needed where the program is there, whoever installed it.
 declare -A packages=(
   [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
            libspdlog-dev nlohmann-json3-dev zlib1g-dev"
-  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd iproute2 isync kubernetes-client openssl
+  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd iproute2 isync kubernetes-client=kubectl openssl
           prometheus shellcheck systemd util-linux"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
@@ -23,11 +24,11 @@ install_packages() {
     read -rd '' -a wanted <<<"${wanted[*]} ${packages[$group]}" || true  # read ends with 1 at the end of its input
   done
   for package in "${wanted[@]}"; do
-    if package_installed "$package"; then continue; fi
+    if package_installed "${package%=*}" || [[ $package == *=* && -n $(command -v "${package#*=}") ]]; then continue; fi
     if [[ $package == libboost1.81-dev ]] && package_installed libboost1.74-dev; then
       unpack_boost
-    elif [[ " ${missing[*]} " != *" $package "* ]]; then
-      missing+=("$package")
+    elif [[ " ${missing[*]} " != *" ${package%=*} "* ]]; then
+      missing+=("${package%=*}")
     fi
   done
   if ((${#missing[@]} == 0)); then return; fi
