@@ -72,11 +72,14 @@ std::span<char> SessionTracker::server(std::span<char> octets, TimePoint now) no
     const std::span<const char> held = filter_.release();
     output.put_in_front({held.data(), held.size()});
   }
-  if (first_server_octet_ && !octets.empty()) {
-    first_server_octet_ = false;
-    if (octets.front() == '\0') go_opaque(OpaqueReason::sasl_layer);
-  }
   while (!octets.empty() && !opaque_) {
+    if (first_server_octet_) {
+      first_server_octet_ = false;
+      if (octets.front() == '\0') {
+        go_opaque(OpaqueReason::sasl_layer);
+        break;
+      }
+    }
     if (filter_.in_list()) {
       const std::size_t taken = filter_.take(octets, output, context_.rules, observer_);
       octets = octets.subspan(taken);
