@@ -5,32 +5,20 @@ The test makes a network namespace of its own, in which a veth pair with a stati
 the host. That takes root.
 """
 
-import ctypes
-import os
-import subprocess
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
 from harness import FACTOR, FakeUpstream, IntegrationCase
+from harness.namespace import enter_namespace, ip
 from refuses_when_upstream_is_down import BYE
 
-CLONE_NEWNET = 0x40000000
 HOST = "10.99.0.2"
 CONNECT_TIMEOUT = 2.0
 SESSIONS = 10
 
 
-def ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True)
-
-
-def enter_namespace() -> None:
-    """Of this process and its children alone; it goes with them."""
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        error = ctypes.get_errno()
-        raise PermissionError(error, f"unshare(CLONE_NEWNET): {os.strerror(error)}; this test must be root")
-    ip("link", "set", "lo", "up")
+def make_the_host_swallow() -> None:
     ip("link", "add", "outside", "type", "veth", "peer", "name", "nowhere")
     ip("address", "add", "10.99.0.1/24", "dev", "outside")
     ip("link", "set", "outside", "up")
@@ -46,6 +34,7 @@ def host_is_here(here: bool) -> None:
 class GivesUpOnASilentHost(IntegrationCase):
     def test_A2(self):
         enter_namespace()
+        make_the_host_swallow()
         host_is_here(True)
         self.start(FakeUpstream(host=HOST), allow_plaintext_upstream=True,
                    timeouts={"connect": f"{CONNECT_TIMEOUT:g}s"})

@@ -7,7 +7,7 @@
 import os
 import unittest
 
-from harness import IntegrationCase
+from harness import IntegrationCase, at_rest, check_with_promtool
 from harness.proxy import SERIES_LIMIT
 
 NAMES = 1_000_000 if os.environ.get("IMAPMETER_LONG") else 20_000
@@ -25,15 +25,16 @@ class KeepsTheNumberOfSeries(IntegrationCase):
     def test_B12(self):
         self.start()
         self.warm_up()
-        warm = self.proxy.scrape()
+        warm = at_rest(self.proxy)
         self.assertLessEqual(warm.series, SERIES_LIMIT)
+        check_with_promtool(self.proxy.get("/metrics")[2].decode())
 
         client, server = self.session(keep=False)
         for first in range(0, NAMES, BATCH):
             self.batch(client, server, range(first, first + BATCH))
         self.end(client, server)
 
-        after = self.proxy.scrape()
+        after = at_rest(self.proxy)
         self.assertEqual(after.series, warm.series, sorted(set(after.samples) - set(warm.samples))[:10])
         made_up = after.sum("imapmeter_commands_total", command="other") - warm.sum("imapmeter_commands_total",
                                                                                     command="other")
@@ -55,6 +56,8 @@ class KeepsTheNumberOfSeries(IntegrationCase):
             self.relay(server, client, b"".join(b"* %s [%s x] text\r\n" % (status, code.encode()) for code in CODES))
         for status in (b"OK", b"NO", b"BAD"):
             self.relay(server, client, b"".join(b"w %s [%s x] text\r\n" % (status, code.encode()) for code in CODES))
+        self.end(client, server)
+        client, server = self.session()
         self.batch(client, server, range(BATCH))
         self.end(client, server)
         for code in CODES:

@@ -16,8 +16,8 @@ from .case import IntegrationCase
 from .certificates import Certificates
 from .chunking import CHUNKINGS, chunks, seed
 from .client import FakeClient, well_behaved_session
-from .exposition import Exposition, ExpositionError, parse
-from .invariants import Baseline, check_invariants
+from .exposition import Exposition, ExpositionError, check_with_promtool, parse
+from .invariants import Baseline, at_rest, check_invariants
 from .process import Process
 from .proxy import Proxy
 from .timing import FACTOR, scaled, wait_until
@@ -27,6 +27,7 @@ from .wire import Wire, WireTimeout
 
 __all__ = [
     "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient",
-    "FakeUpstream", "IntegrationCase", "Process", "Proxy", "Traffic", "Wire", "WireTimeout", "check_counted",
-    "check_invariants", "chunks", "honest_server", "parse", "scaled", "seed", "wait_until", "well_behaved_session",
+    "FakeUpstream", "IntegrationCase", "Process", "Proxy", "Traffic", "Wire", "WireTimeout", "at_rest",
+    "check_counted", "check_invariants", "check_with_promtool", "chunks", "honest_server", "parse", "scaled", "seed",
+    "wait_until", "well_behaved_session",
 ]
