@@ -1,4 +1,4 @@
-"""Mail as people send it: texts in several scripts, HTML, attachments, forwarded messages, and lines that look like IMAP."""
+"""Mail as people send it: several scripts, HTML, attachments, forwarded messages, and lines that look like IMAP."""
 import email.message
 import email.policy
 import email.utils
@@ -32,7 +32,8 @@ def plain(chance, number):
 
 def html(chance, number):
     message = plain(chance, number)
-    rows = "".join(f"<tr><td>{row}</td><td>{chance.choice(SENTENCES)}</td></tr>" for row in range(chance.randint(1, 30)))
+    count = chance.randint(1, 30)
+    rows = "".join(f"<tr><td>{row}</td><td>{chance.choice(SENTENCES)}</td></tr>" for row in range(count))
     message.add_alternative(f"<html><body><table>{rows}</table></body></html>\n", subtype="html")
     return message
 

@@ -45,7 +45,7 @@ class Child:
         return self.process.poll() is None
 
     def wait_ready(self, condition, seconds, what):
-        """True once condition() holds, False if the process ends before. TimeoutError after `seconds`: it is stopped."""
+        """True once condition() holds, False if the process ends before; TimeoutError when it has been stopped."""
         try:
             wait_until(lambda: not self.running() or condition(), seconds, what)
         except BaseException:

@@ -1,7 +1,7 @@
 """Steady traffic of real clients (imaplib over TLS): what people's programs do all day, and what goes wrong with it.
 
-Each person repeats the scenes in a new order each time. What a scene expects of the server it checks; the first surprise
-is kept in `Traffic.surprises`, and the traffic goes on.
+Each person repeats the scenes in a new order each time. What a scene expects of the server it checks; a surprise is
+kept in `Traffic.surprises`, and the traffic goes on.
 """
 import imaplib
 import random

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The dashboard is one that an operator can drop into any Grafana: variables everywhere, words and units on each panel."""
+"""The dashboard fits into any Grafana: variables in every query, words and units on every panel."""
 import re
 import tempfile
 import unittest

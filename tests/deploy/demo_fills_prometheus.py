@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo shows what it promises, every query of the dashboard and the rules finds data in it, and it leaves nothing."""
+"""The demo shows what it promises, every query of the dashboard and the rules finds data, and nothing is left."""
 import ctypes
 import json
 import os
