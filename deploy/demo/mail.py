@@ -13,8 +13,8 @@ SENTENCES = ["The pump has been running since noon and the pressure is stable.",
              "添付の資料をご確認ください。", "Прошу прислать отчёт до конца недели.",
              "I have put the figures into the table below; the last column is new."]
 # What a careless reader of IMAP would take for the protocol.
-TRAPS = ["a OK LOGIN completed", "* BYE Server shutting down.", "* NO [TRYCREATE] nothing of the kind", "{5}", "+ go on",
-         "A0001 BAD {100}", ")", "From the beginning of a line"]
+TRAPS = ["a OK LOGIN completed", "* BYE Server shutting down.", "* NO [TRYCREATE] nothing of the kind", "{5}", ")",
+         "+ go on", "A0001 BAD {100}", "From the beginning of a line"]
 
 
 def messages(count, seed):
