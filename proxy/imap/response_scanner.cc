@@ -21,6 +21,12 @@ constexpr auto code_table = WordTable<response_code_count - 2>::make(response_co
 
 constexpr bool ends_line(char octet) noexcept { return octet == cr || octet == lf; }
 
+// Between what, in the arguments of this code, a `]` is not its end; an octet that cannot occur where nothing is.
+constexpr std::string_view inner_brackets(ResponseCode code) noexcept {
+  if (code == ResponseCode::permanentflags) return "()";
+  return code == ResponseCode::referral || code == ResponseCode::badurl ? "[]" : "\n";
+}
+
 }  // namespace
 
 ResponseScanner::Scan ResponseScanner::scan(std::span<const char> octets, std::uint64_t tag_key) noexcept {
@@ -258,7 +264,7 @@ ResponseScanner::Scan ResponseScanner::take_body(std::span<const char> octets) n
     stage_ = Stage::part_ended;
     return {part.octets, Token::part};
   }
-  line_.code_unclosed = line_.code_unclosed || args_ == Args::open || args_ == Args::quoted || args_ == Args::escaped;
+  if (args_ != Args::none && args_ != Args::closed) line_.code_unclosed = true;
   if (line_.shape == ResponseShape::empty && length_ > 1) line_.shape = ResponseShape::garbage;
   stage_ = Stage::ended;
   return {part.octets, Token::line};
@@ -281,6 +287,7 @@ void ResponseScanner::argument(char octet) noexcept {
       break;
     case Args::open:
       if (octet == '"') args_ = Args::quoted;
+      if (octet == inner_brackets(line_.code).front()) args_ = Args::inner;
       if (octet != ']') break;
       args_ = Args::closed;
       bye_text_.start();  // the text begins after the code
@@ -291,6 +298,9 @@ void ResponseScanner::argument(char octet) noexcept {
       break;
     case Args::escaped:
       args_ = Args::quoted;
+      break;
+    case Args::inner:
+      if (octet == inner_brackets(line_.code).back()) args_ = Args::open;
       break;
     case Args::closed:
       line_.missing_space = octet != ' ' && !ends_line(octet);

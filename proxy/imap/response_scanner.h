@@ -5,7 +5,8 @@
 //   octet, the rest is skipped to its line end.
 // - Words are compared whole: `* OKAY` is data.
 // - A response code is there only if `[` is the first octet of the text, an atom follows, and then `]` or SP.
-//   Otherwise all is text. Its name is known at the SP; odd arguments never undo it.
+//   Otherwise all is text. Its name is known at the SP; odd arguments never undo it. It ends at the first `]` outside
+//   quoted strings, keywords of PERMANENTFLAGS (Gmail's hold brackets) and IP literals in URLs.
 // - Only data announces literals; `{5}` at the end of a text, a tagged line or a `+` line is text. One exception:
 //   the arguments of BADCHARSET, while the code is not closed (RFC 3501).
 // - The scanner knows one line; what it means in the session is the tracker's to say.
@@ -96,8 +97,8 @@ class ResponseScanner {
     after_literal,
     ended,
   };
-  // Inside a code's arguments, for its end.
-  enum class Args : std::uint8_t { none, open, quoted, escaped, closed };
+  // Inside a code's arguments, for its end. inner: between brackets of the arguments' own.
+  enum class Args : std::uint8_t { none, open, quoted, escaped, inner, closed };
 
   // What the head of a line makes of an octet.
   enum class Step : std::uint8_t { take, leave, tag, list };  // tag: taken; list, leave: not taken

@@ -86,6 +86,19 @@ TEST(Codes, Unclosed) {
               "status untagged OK PERMANENTFLAGS (OK PERMANENT_FLAGS UNSOLICITED)");
 }
 
+TEST(Codes, BracketsOfTheArguments) {
+  for (const char* arguments : {"PERMANENTFLAGS (\\Seen OIB-Seen-[Gmail]/Trash \\*)", "PERMANENTFLAGS ([css3-page] x])",
+                                "REFERRAL imap://u@[2001:db8::1]/X", "BADURL imap://[::1]/ [::2]/"}) {
+    const std::string text = arguments;
+    const std::string code = text.substr(0, text.find(' '));
+    EXPECT_THAT(server_says("* NO [" + text + "] x\r\n"),
+                ElementsAre(testing::StartsWith("status untagged NO " + code)));
+    EXPECT_THAT(server_says("* NO [" + text + "]x\r\n"),
+                ElementsAre(testing::StartsWith("status untagged NO " + code), "anomaly upstream missing_space"));
+  }
+  EXPECT_THAT(server_says("* NO [BADCHARSET (] x {3}\r\n* OK x\r\n").size(), 2U);
+}
+
 TEST(Traps, T10_MissingSpaceAndText) {
   EXPECT_THAT(server_says("* BYE\r\n"),
               ElementsAre("status untagged BYE none (BYE UNSOLICITED)", "anomaly upstream bye_without_text",

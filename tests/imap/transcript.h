@@ -1,0 +1,77 @@
+// Reads tests/transcripts/*.txt; the format is described in tests/transcripts/README.md.
+#pragma once
+
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/support/conversation.h"
+
+namespace imapmeter::test {
+
+struct Transcript {
+  Conversation talk;
+  imap::CapabilityRules rules{.enabled = false};
+  std::vector<std::string> events;  // expected
+  bool filters = false;
+  std::string to_client;  // expected, if `filters`
+};
+
+inline int hex_digit(char c) { return c >= 'a' ? c - 'a' + 10 : c - '0'; }
+
+// \r \n \\ and \xNN
+inline std::string unescaped(const std::string& text) {
+  std::string octets;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      octets += text[i];
+      continue;
+    }
+    const char c = text[++i];
+    if (c == 'r') octets += '\r';
+    if (c == 'n') octets += '\n';
+    if (c == '\\') octets += '\\';
+    if (c == 'x') {
+      octets += static_cast<char>(hex_digit(text.at(i + 1)) * 16 + hex_digit(text.at(i + 2)));
+      i += 2;
+    }
+  }
+  return octets;
+}
+
+inline void read_line(Transcript& transcript, const std::string& line) {
+  const std::string key = line.substr(0, 2);
+  const std::string text = line.size() > 3 ? line.substr(3) : "";
+  if (line.empty() || line[0] == '#') return;
+  if (line.starts_with("    = ")) {
+    transcript.events.push_back(line.substr(6));
+  } else if (key == "C:") {
+    transcript.talk.client(text + "\r\n");
+  } else if (key == "S:") {
+    transcript.talk.server(text + "\r\n");
+  } else if (key == "C!") {
+    transcript.talk.client(unescaped(text));
+  } else if (key == "S!") {
+    transcript.talk.server(unescaped(text));
+  } else if (key == ">:") {
+    transcript.to_client += text + "\r\n";
+  } else if (key == "T:") {
+    transcript.talk.wait(std::chrono::seconds(std::stoi(text)));
+  } else if (line == "filter") {
+    transcript.filters = true;
+    transcript.rules = {.enabled = true, .strip_starttls = true};
+  } else {
+    throw std::runtime_error("not a line of a transcript: " + line);
+  }
+}
+
+inline Transcript read_transcript(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error("cannot read " + path);
+  Transcript transcript;
+  for (std::string line; std::getline(file, line);) read_line(transcript, line);
+  return transcript;
+}
+
+}  // namespace imapmeter::test
