@@ -188,6 +188,8 @@ TEST_F(AdminLimitsTest, D2RefusesShapesThatAPageRequestNeverHas) {
       {400, get + "X: a\nY: b\r\n\r\n"},
       {400, get + std::string("X: \0\r\n\r\n", 8)},
       {400, "GET /livez\r\n\r\n"},  // HTTP/0.9
+      {400, "GET /livez\r\n"},
+      {400, "GET /livez HTTP\r\n\r\n"},
       {400, "GET /livez HTTP/2.0\r\nHost: x\r\n\r\n"},
       {400, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
       {400, "GET  /livez HTTP/1.1\r\nHost: x\r\n\r\n"},
