@@ -1,0 +1,120 @@
+// LineFramer against a reference that keeps whole lines and reads every octet.
+#include <string>
+
+#include "proxy/imap/line_framer.h"
+#include "tests/fuzz/fuzzing.h"
+
+namespace imapmeter::fuzz {
+namespace {
+
+struct Marker {
+  bool there = false;
+  bool plus = false;
+  bool too_large = false;
+  std::uint64_t size = 0;
+};
+
+// `content` is a line without its LF.
+Marker reference_marker(std::string_view content) {
+  Marker marker;
+  if (content.ends_with('\r')) content.remove_suffix(1);
+  if (!content.ends_with('}')) return marker;
+  content.remove_suffix(1);
+  marker.plus = content.ends_with('+');
+  if (marker.plus) content.remove_suffix(1);
+  const std::size_t open = content.find_last_not_of("0123456789");
+  if (open == std::string_view::npos || content[open] != '{' || open + 1 == content.size()) return {};
+  marker.there = true;
+  for (const char digit : content.substr(open + 1)) {
+    if (marker.size > 922337203685477580U || (marker.size == 922337203685477580U && digit > '7'))
+      marker.too_large = true;
+    marker.size = marker.size * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  return marker;
+}
+
+bool reference_quote_open(std::string_view content) {
+  bool open = false;
+  for (std::size_t i = 0; i < content.size(); ++i) {
+    if (open && content[i] == '\\')
+      ++i;
+    else if (content[i] == '"')
+      open = !open;
+  }
+  return open;
+}
+
+Trace reference(std::string_view wire) {
+  Trace trace;
+  while (true) {
+    const std::size_t end = wire.find('\n');
+    if (end == std::string_view::npos) return trace;
+    const std::string_view content = wire.substr(0, end);
+    wire.remove_prefix(end + 1);
+    const Marker marker = reference_marker(content);
+    trace.add(!content.ends_with('\r'));
+    trace.add(content.find('\0') != std::string_view::npos);
+    trace.add(marker.there);
+    if (!marker.there) continue;
+    trace.add(marker.plus);
+    trace.add(marker.too_large);
+    trace.add(reference_quote_open(content));
+    if (marker.too_large) return trace;
+    trace.add(marker.size);
+    if (marker.size > wire.size()) return trace;
+    wire.remove_prefix(static_cast<std::size_t>(marker.size));
+  }
+}
+
+Trace framed(std::string_view wire, Cutter cutter) {
+  Trace trace;
+  imap::LineFramer framer;
+  bool literal = false;
+  while (!wire.empty()) {
+    const std::size_t chunk = cutter.next(wire.size());
+    std::span<const char> octets(wire.data(), chunk);
+    wire.remove_prefix(chunk);
+    while (!octets.empty()) {
+      if (literal && framer.literal_left() > 0) {
+        octets = octets.subspan(framer.take_literal(octets.size()));
+        continue;
+      }
+      literal = false;
+      const imap::LineFramer::Part part = framer.take_part(octets, true);
+      REQUIRE(part.octets > 0 && part.octets <= octets.size());
+      octets = octets.subspan(part.octets);
+      if (!part.ended) continue;
+      const imap::LiteralMarker marker = framer.marker();
+      trace.add(framer.bare_lf());
+      trace.add(framer.has_nul());
+      trace.add(marker.complete());
+      if (!marker.complete()) {
+        framer.begin_part();
+        continue;
+      }
+      trace.add(marker.plus());
+      trace.add(marker.too_large());
+      trace.add(framer.quote_open());
+      if (marker.too_large()) return trace;
+      trace.add(marker.size());
+      framer.begin_literal();
+      literal = true;
+    }
+  }
+  return trace;
+}
+
+}  // namespace
+}  // namespace imapmeter::fuzz
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace imapmeter::fuzz;
+  const Input input(data, size);
+  const Trace expected = reference(input.wire);
+  const std::size_t before = allocations();
+  for (const auto mode : {Cutter::Mode::whole, Cutter::Mode::octets, Cutter::Mode::random}) {
+    REQUIRE(framed(input.wire, Cutter(mode, input.seed)) == expected);
+  }
+  REQUIRE(allocations() == before);
+  return 0;
+}
