@@ -21,7 +21,14 @@ def messages(count, seed):
     """`count` messages as bytes with LF line ends; the same ones for the same seed."""
     chance = random.Random(seed)
     kinds = [plain, html, attachment, forwarded, traps]
-    return [kinds[number % len(kinds)](chance, number).as_bytes() for number in range(count)]
+    return [octets(kinds[number % len(kinds)](chance, number), chance) for number in range(count)]
+
+
+def octets(message, chance):
+    for part in message.walk():
+        if part.get_content_maintype() == "multipart":  # else its boundary would be new in every run
+            part.set_boundary(f"={chance.getrandbits(64):016x}=")
+    return message.as_bytes()
 
 
 def plain(chance, number):

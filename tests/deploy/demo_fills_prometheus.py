@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The demo shows what it promises, every query of the dashboard and the rules finds data, and nothing is left."""
+import contextlib
 import ctypes
+import io
 import json
 import os
 import pathlib
@@ -8,15 +10,18 @@ import pty
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
+import unittest.mock
 import urllib.request
 
 from support import DEPLOY, FACTOR, MEMBERS, MEMBERS_QUERY, binary, expressions, without_variables
-from processes import wait_until
+from demo import choose_ports
+from processes import free_port, wait_until
 from prometheus import Prometheus
 
 MUST_BE_SEEN = ("OK NO BAD CAPABILITY PERMANENT_FLAGS UID_NEXT UID_VALIDITY READ_WRITE TRY_CREATE BYE "
@@ -54,6 +59,7 @@ class Demo:
         imapmeter = imapmeter or binary()
         self.scratch = tempfile.mkdtemp(prefix="imapmeter-test-")
         self.text = ""
+        self.deaf = False  # True: its next words break its pipe
         ours, theirs = pty.openpty() if terminal else os.pipe()
         self.keyboard = ours
         command = [sys.executable, DEPLOY / "demo" / "demo.py", "--free-ports", "--imapmeter", imapmeter, *arguments]
@@ -76,6 +82,9 @@ class Demo:
             except OSError:  # a terminal whose other side is closed
                 return
             if not octets:
+                return
+            if self.deaf:
+                os.close(self.keyboard)
                 return
             self.text += octets.decode("utf-8", "replace")
 
@@ -188,6 +197,24 @@ class DemoTest(unittest.TestCase):
         self.assertIn("/nonexistent/imapmeter is not there", demo.text)
         self.assertNotIn("starting", demo.text)
         self.assert_nothing_is_left(demo)
+
+    def test_when_nobody_reads_its_words_it_ends_and_nothing_is_left(self):
+        demo = self.demo()
+        demo.wait_for("Ctrl-C ends it all")
+        demo.deaf = True
+        demo.end()
+        self.assert_nothing_is_left(demo)
+
+    def test_a_busy_port_is_left_to_its_owner(self):
+        with socket.create_server(("127.0.0.1", 0)) as owner:
+            busy, idle = owner.getsockname()[1], free_port()
+            with unittest.mock.patch.dict("demo.PORTS", {"imaps": busy, "admin": idle}):
+                said = io.StringIO()
+                with contextlib.redirect_stdout(said):
+                    ports = choose_ports(free_ones=False)
+        self.assertNotEqual(ports["imaps"], busy)
+        self.assertEqual(ports["admin"], idle)
+        self.assertIn(f"port {busy} is in use; taking {ports['imaps']} for imaps", said.getvalue())
 
     def test_it_ends_by_itself_when_told_to(self):
         demo = self.demo("--for", "1")
