@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""./run with arguments: what is given is passed on as it is, and only what is missing to start is added."""
+"""./run adds to its arguments only what is missing to start, and does not touch a mail server that is there."""
 import os
 import subprocess
 import unittest
@@ -38,6 +38,16 @@ class RunTest(unittest.TestCase):
     def test_files_and_questions_get_nothing(self):
         for arguments in (["--config", "imapmeter.yaml"], ["--config=imapmeter.yaml"], ["--help"], ["--version"]):
             self.assertEqual(defaults(*arguments), [])
+
+    def test_beside_another_mail_server_the_demo_names_the_other_form(self):
+        """A dpkg-query that knows only this package stands in for a machine on which it is installed."""
+        for package in ("cyrus-imapd", "courier-imap"):
+            script = (f'source "$0/run"; dpkg-query() {{ if [[ $* == *{package} ]]; then echo installed; fi; }}; '
+                      'install_packages() { echo "it installs"; }; main')
+            done = subprocess.run([tool("bash"), "-c", script, ROOT], capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(package, done.stderr)
+            self.assertIn("./run --upstream imap://", done.stderr)
 
     def test_shellcheck_has_nothing_to_say(self):
         self.assertEqual(output_of("shellcheck", "--external-sources", "run", cwd=ROOT), "")
