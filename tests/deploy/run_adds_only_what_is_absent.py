@@ -43,7 +43,8 @@ class RunTest(unittest.TestCase):
         """A dpkg-query that knows only this package stands in for a machine on which it is installed."""
         for package in ("cyrus-imapd", "courier-imap"):
             script = (f'source "$0/run"; dpkg-query() {{ if [[ $* == *{package} ]]; then echo installed; fi; }}; '
-                      'install_packages() { echo "it installs"; }; main')
+                      'install_packages() { echo "it installs"; }; build() { echo "it builds"; }; '
+                      'exec() { echo "it starts"; }; main')
             done = subprocess.run([tool("bash"), "-c", script, ROOT], capture_output=True, text=True)
             self.assertEqual((done.returncode, done.stdout), (1, ""))
             self.assertIn(package, done.stderr)
