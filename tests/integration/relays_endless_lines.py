@@ -39,8 +39,8 @@ class RelaysEndlessLines(IntegrationCase):
         self.assertEqual(self.change(before, "imapmeter_responses_total", kind="tagged", status="OK"), 1)
         self.assertEqual(self.change(before, "imapmeter_status_codes_total", status_code="ALERT"), 1)
         self.assertEqual(self.change(before, "imapmeter_opaque_sessions_total"), 0)
-        client.close_clean()
-        server.close_clean()
+        server.shutdown_write()
+        self.assertEqual(client.close_clean(), "close_notify+fin")
         self.check_invariants()
 
     def cpu_for(self, server, client, size: int) -> float:

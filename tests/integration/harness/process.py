@@ -6,6 +6,16 @@ from pathlib import Path
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
+def tcp_queues(local_port: int, remote_port: int) -> tuple[int, int]:
+    """Octets in the kernel for one end of an IPv4 connection: sent and not acknowledged, received and not read."""
+    with open("/proc/self/net/tcp", encoding="ascii") as table:
+        for fields in (line.split() for line in table):
+            if fields[1].endswith(f":{local_port:04X}") and fields[2].endswith(f":{remote_port:04X}"):
+                unacknowledged, unread = fields[4].split(":")
+                return int(unacknowledged, 16), int(unread, 16)
+    raise KeyError((local_port, remote_port))
+
+
 class Process:
     """Reads of a live process; each raises FileNotFoundError or ProcessLookupError once it is gone."""
 

@@ -76,6 +76,10 @@ class Wire:
     def local(self) -> tuple[str, int]:
         return self.socket.getsockname()[:2]
 
+    @property
+    def peer(self) -> tuple[str, int]:
+        return self.socket.getpeername()[:2]
+
     # Writing
 
     def handshake(self) -> None:
