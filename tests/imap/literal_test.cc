@@ -36,6 +36,7 @@ TEST(A9, MarkersOfTheServer) {
               ElementsAre("anomaly upstream literal_plus_from_server", "literal upstream 2", heard_sentinel));
   EXPECT_THAT(server_says(fetch + "{2}\nab)\r\n" + sentinel),
               ElementsAre("anomaly upstream bare_lf", "literal upstream 2", heard_sentinel));
+  EXPECT_THAT(server_says(fetch + "{0}\r\n\n" + sentinel), ElementsAre("anomaly upstream bare_lf", heard_sentinel));
 }
 
 TEST(A9, SizesBeyondTheLimitAreOpaque) {

@@ -76,6 +76,14 @@ TEST(Traps, T09_CodeOnlyAtTheFrontAndOnlyIfAnAtom) {
               ElementsAre("status untagged NO NOUPDATE (NO UNSOLICITED)"));
 }
 
+TEST(Status, WordsAreComparedWhole) {
+  EXPECT_THAT(server_says("* O x\r\n* PRE x\r\n* BY x\r\n* BYEE x\r\n"), IsEmpty());
+  EXPECT_THAT(server_says("* OK [ALER] x\r\n"), ElementsAre("status untagged OK other (OK UNSOLICITED)"));
+  EXPECT_THAT(server_says("* OK [READ 1] x\r\n"), ElementsAre("status untagged OK other (OK UNSOLICITED)"));
+  EXPECT_EQ(events_of(logged_in().client("a NOO\r\n")).at(0), "started other");
+  EXPECT_EQ(events_of(logged_in().client("a UID FETC 1\r\n")).at(0), "started other");
+}
+
 TEST(Codes, Unclosed) {
   EXPECT_THAT(server_says("* NO [TRYCREATE\r\n"),
               ElementsAre("status untagged NO none (NO UNSOLICITED)", "anomaly upstream code_unclosed"));
