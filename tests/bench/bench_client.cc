@@ -22,6 +22,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::size_t kBigReads = std::size_t{256} * 1024;
+
 struct Workload {
   const char* name;
   std::vector<Verb> setup;     // after the greeting, once per session
@@ -33,8 +35,8 @@ struct Workload {
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> table = {
-      {"bulk", {Verb::login, Verb::select}, Verb::fetch_bulk, false, false, 256 * 1024},
-      {"lines", {Verb::login, Verb::select}, Verb::fetch_lines, false, false, 256 * 1024},
+      {"bulk", {Verb::login, Verb::select}, Verb::fetch_bulk, false, false, kBigReads},
+      {"lines", {Verb::login, Verb::select}, Verb::fetch_lines, false, false, kBigReads},
       {"commands", {Verb::login, Verb::select}, Verb::noop},
       {"handshake-full", {}, std::nullopt, true, false},
       {"handshake-resumed", {}, std::nullopt, true, true},
@@ -240,7 +242,9 @@ Json Client::run() {
   measuring_ = false;
   const Mark stop = mark();
   if (options_.workload->resume && journal_.full_handshakes != full_before)
-    throw std::runtime_error("handshakes that should have been resumed were full");
+    throw std::runtime_error(
+        "handshakes that should have been resumed were full: either the subject refuses tickets, or "
+        "it gives no new one after a resumed handshake");
   if (options_.workload->handshakes && !options_.workload->resume && journal_.resumed_handshakes > 0)
     throw std::runtime_error("handshakes that should have been full were resumed");
   drain();

@@ -13,8 +13,10 @@
 #include <cstdio>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <unordered_map>
 #include <vector>
 
 #include "tests/bench/conversation.h"
@@ -85,10 +87,11 @@ class Server {
   void register_handshake(const Connection& connection);
 
   ContextPtr context_;
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   int epoll_ = -1;
   int plain_ = -1;
   int tls_ = -1;
-  std::vector<char> scratch_ = std::vector<char>(64 * 1024);
+  std::vector<char> scratch_ = std::vector<char>(std::size_t{64} * 1024);
 };
 
 int Server::listen_on_loopback(std::uint16_t& port) {
@@ -121,17 +124,19 @@ void Server::accept_all(const int& listener) {
       ssl.reset(SSL_new(context_.get()));
       SSL_set_accept_state(ssl.get());
     }
-    auto* const connection = new Connection(fd, std::move(ssl));
+    auto owned = std::make_unique<Connection>(fd, std::move(ssl));
+    Connection* const connection = owned.get();
+    connections_.emplace(connection, std::move(owned));
     ++journal.accepted;
     epoll_event event{.events = EPOLLIN, .data = {.ptr = connection}};
-    epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) throw std::runtime_error("epoll takes no more");
     if (!connection->stream.ssl) serve(connection);  // the server speaks first
   }
 }
 
 // One event: owns the end of the connection. Each descriptor has one entry in epoll, so at most one event per batch.
 void Server::serve(Connection* connection) {
-  if (!progress(*connection)) delete connection;
+  if (!progress(*connection)) connections_.erase(connection);
 }
 
 // False: the connection is over.

@@ -1,6 +1,7 @@
 // What both ends of the benchmark say, octet for octet: the server sends it, the client checks that it arrives.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,7 +29,7 @@ std::string_view greeting();
 std::optional<Verb> verb_of(std::string_view command);
 
 // Size of the literal of fetch_bulk, in octets.
-inline constexpr std::size_t kLiteral = 1024 * 1024;
+inline constexpr std::size_t kLiteral = std::size_t{1024} * 1024;
 // FETCH responses in the answer to fetch_lines.
 inline constexpr unsigned kFetchLines = 4096;
 

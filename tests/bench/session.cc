@@ -47,7 +47,7 @@ std::string fingerprint(const X509* certificate) {
 
 // One buffer for all sessions: what is read is compared at once and never kept.
 std::vector<char>& scratch() {
-  static std::vector<char> buffer(256 * 1024);
+  static std::vector<char> buffer(std::size_t{256} * 1024);
   return buffer;
 }
 
