@@ -206,8 +206,8 @@ void Conversation::desync() {
   journal_.literal("server_to_client", 3);
   journal_.anomaly("upstream", "desync");
   if (random_.chance(70)) script_->say_server("* OK [ALERT] not counted\r\n");
-  if (random_.chance(50)) script_->say_server("junk OK\r\n* 5 EXISTS\r\n+ OK\r\n\r\n");
-  answer(command, "OK", random_.pick(status_texts()));
+  if (random_.chance(50)) script_->say_server("junk OK\r\n* 5 EXISTS\r\n\r\n");
+  answer(command, "OK", {" [READ-ONLY] in step again", "READ-ONLY"});
 }
 
 // More commands at once than a proxy must track: those beyond count as untracked, and so do not count when answered.

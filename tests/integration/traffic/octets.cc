@@ -202,7 +202,7 @@ class OctetSource : public Source {
 
   void capability_item() {
     constexpr std::array<std::pair<std::string_view, std::string_view>, 3> lines = {{
-        {"* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN AUTH=SCRAM-SHA-256 AUTH=SCRAM-SHA-256-PLUS IDLE\r\n",
+        {"* CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN AUTH=SCRAM-SHA-256-PLUS AUTH=SCRAM-SHA-256 IDLE\r\n",
          "* CAPABILITY IMAP4rev1 AUTH=PLAIN IDLE\r\n"},
         {"* OK [CAPABILITY IMAP4rev1 IDLE STARTTLS] see STARTTLS\r\n",
          "* OK [CAPABILITY IMAP4rev1 IDLE] see STARTTLS\r\n"},

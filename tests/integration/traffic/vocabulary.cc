@@ -20,7 +20,7 @@ constexpr auto texts = std::to_array<StatusText>({
     {" [Error=\"Microsoft.Exchange]x\" Proxy=1] what", "none"},
     {" [FOO(BAR)] what", "none"},
     {" [] what", "none"},
-    {" [TRYCREATE without an end", "none"},
+    {" [TRYCREATE", "none"},
     {" [ALERT", "none"},
     {" caf\xc3\xa9 \xff\xfe OK BYE NO", "none"},
     // codes outside the registry
