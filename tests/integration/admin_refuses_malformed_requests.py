@@ -27,8 +27,7 @@ MALFORMED = {
     "chunked": get(b"/metrics", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\n0\r\n\r\n",
     "huge chunk": get(b"/metrics", b"Transfer-Encoding: chunked\r\n") + b"ffffffffffffffff\r\nx",
     "Expect": get(b"/metrics", b"Expect: 100-continue\r\nContent-Length: 5\r\n"),
-    "HTTP/0.9": b"GET /metrics\r\n",
-    "HTTP/0.9, two lines": b"GET /metrics\r\n\r\n",
+    "HTTP/0.9, empty header": b"GET /metrics\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "length and chunked": get(b"/metrics", b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + b"0\r\n\r\n" + SMUGGLED,
     "two lengths": get(b"/metrics", b"Content-Length: 0\r\nContent-Length: 5\r\n") + SMUGGLED,
@@ -85,6 +84,15 @@ class AdminRefusesMalformedRequests(IntegrationCase):
             self.assertIn(status, range(400, 500))
             self.assertNotIn(b"100 Continue", answer)
             self.assertNotIn(b"imapmeter_", answer)
+        self.check_invariants()
+
+    def test_D2_http_0_9(self):
+        """One line and no more: a refusal, or the end that a header gets which does not arrive in time."""
+        for chunking in CHUNKINGS:
+            with self.subTest(chunking), FakeClient(self.proxy.admin, tls=False, timeout=6) as client:
+                client.send(b"GET /metrics\r\n", chunking)
+                answer = client.read_all()
+                self.assertTrue(not answer or answer.startswith(b"HTTP/1.1 4"), answer[:100])
         self.check_invariants()
 
     def test_D2_pipelined_requests(self):
