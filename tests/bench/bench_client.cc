@@ -109,6 +109,12 @@ class Client {
   bool draining_ = false;
 };
 
+[[noreturn]] void not_resumed() {
+  throw std::runtime_error(
+      "handshakes that should have been resumed were full: either the subject refuses tickets, or "
+      "it gives no new one after a resumed handshake");
+}
+
 // OpenSSL hands over each ticket as it arrives; the latest one of a slot is kept.
 int keep_ticket(SSL* ssl, SSL_SESSION* ticket) {
   auto* const slot = static_cast<Slot*>(SSL_get_app_data(ssl));
@@ -207,7 +213,10 @@ void Client::ramp_up() {
       open(slots_[opened++]);
     turn(100);
   }
-  while (options_.workload->resume && journal_.resumed_handshakes < 4 * slots_.size()) turn(100);
+  while (options_.workload->resume && journal_.resumed_handshakes < 4 * slots_.size()) {
+    turn(100);
+    if (journal_.full_handshakes > 2 * slots_.size()) not_resumed();
+  }
 }
 
 // Lets every session finish its command, say LOGOUT and see the end, so that all journals are exact.
@@ -241,10 +250,7 @@ Json Client::run() {
   turn_until(begin.at + options_.window);
   measuring_ = false;
   const Mark stop = mark();
-  if (options_.workload->resume && journal_.full_handshakes != full_before)
-    throw std::runtime_error(
-        "handshakes that should have been resumed were full: either the subject refuses tickets, or "
-        "it gives no new one after a resumed handshake");
+  if (options_.workload->resume && journal_.full_handshakes != full_before) not_resumed();
   if (options_.workload->handshakes && !options_.workload->resume && journal_.resumed_handshakes > 0)
     throw std::runtime_error("handshakes that should have been full were resumed");
   drain();

@@ -70,7 +70,7 @@ class Bench:
                    "--connections", str(connections), "--seconds", str(seconds), "--warmup", str(WARMUP_SECONDS),
                    "--subject", str(running.process.pid), "--server", str(server.pid)]
         try:
-            text = output_of(command, preexec_fn=lambda: os.sched_setaffinity(0, {self.cpus[1]}), timeout=300)
+            text = output_of(command, preexec_fn=lambda: os.sched_setaffinity(0, {self.cpus[1]}), timeout=180)
         except BenchError as error:
             running.process.must_live()
             server.must_live()
