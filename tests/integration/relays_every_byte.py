@@ -21,10 +21,11 @@ class RelaysEveryByte(unittest.TestCase):
               **options) -> Proxy:
         if certificates:
             options |= {"cert": certificates.cert, "key": certificates.key}
-        traffic = self.enterContext(Traffic("relay_octets", bytes=octets, client_tls="both" if tls else "none", **options))
-        proxy = self.enterContext(Proxy(f"{'imaps' if certificates else 'imap'}://127.0.0.1:{traffic.port}", tls=tls,
-                                        upstream_ca=certificates.ca if certificates else None,
-                                        capabilities=capabilities))
+        traffic = self.enterContext(
+            Traffic("relay_octets", bytes=octets, client_tls="both" if tls else "none", **options))
+        proxy = self.enterContext(
+            Proxy(f"{'imaps' if certificates else 'imap'}://127.0.0.1:{traffic.port}", tls=tls,
+                  upstream_ca=certificates.ca if certificates else None, capabilities=capabilities))
         start = time.monotonic()
         expected = traffic.run(proxy, 60 + octets / (8 * MIB))
         seconds = time.monotonic() - start
