@@ -77,7 +77,7 @@ class EndsSlowHandshakes(IntegrationCase):
 
         for client in clients:
             self.assertGreaterEqual(client.closed_after, TIMEOUT * 0.9)
-            self.assertLessEqual(client.closed_after, TIMEOUT * 1.1 + 0.5 * FACTOR)
+            self.assertLessEqual(client.closed_after, TIMEOUT * 1.1 + 0.5 * FACTOR + self.own_lag)
             client.socket.close()
         self.assertGreaterEqual(len(served), 5)
         self.assertLess(max(served), scaled(1), "a well-behaved session during the flood")
@@ -93,9 +93,11 @@ class EndsSlowHandshakes(IntegrationCase):
         for client in clients:
             selector.register(client.socket, selectors.EVENT_READ, client)
         served = []
+        self.own_lag = 0.0  # how late this test itself may be to see a close
         deadline = time.monotonic() + scaled(TIMEOUT * 3 + 10)
         next_session = time.monotonic()
         while selector.get_map():
+            round_began = time.monotonic()
             self.assertLess(time.monotonic(), deadline, f"{len(selector.get_map())} slow clients still open")
             for key, _ in selector.select(0.02):
                 if key.data.read():
@@ -105,6 +107,7 @@ class EndsSlowHandshakes(IntegrationCase):
             if time.monotonic() >= next_session:
                 served.append(well_behaved_session(self.proxy.address))
                 next_session = time.monotonic() + 0.25
+            self.own_lag = max(self.own_lag, time.monotonic() - round_began)
         return served
 
 
