@@ -29,7 +29,6 @@ struct AdminServer::Impl {
   std::optional<HttpListener> admin_listener;
   std::string metrics_address;
   std::string admin_address;
-  std::vector<std::string> warnings;
   std::thread thread;
 };
 
@@ -54,11 +53,6 @@ AdminServer::AdminServer(const std::string& metrics, const std::string& admin, c
   if (admin.empty() || admin == "none") return;
   BoundAddress bound = bind_address(impl_->context, admin);
   const bool local = bound.local;
-  if (!local) {
-    impl_->warnings.push_back(
-        "the admin address " + bound.text +
-        " can be reached from other machines: only /metrics, /livez and /readyz are served there");
-  }
   impl_->listen(impl_->admin_listener, std::move(bound), local ? Exposure::local : Exposure::network);
   impl_->admin_address = impl_->admin_listener->address();
 }
@@ -80,6 +74,5 @@ void AdminServer::stop() {
 
 const std::string& AdminServer::metrics_address() const { return impl_->metrics_address; }
 const std::string& AdminServer::admin_address() const { return impl_->admin_address; }
-const std::vector<std::string>& AdminServer::warnings() const { return impl_->warnings; }
 
 }  // namespace imapmeter::metrics

@@ -7,7 +7,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "metrics/metrics.h"
 
@@ -44,8 +43,6 @@ class AdminServer {
   // The address really bound (port 0 is replaced): "127.0.0.1:19143", "unix:/run/imapmeter.sock"; empty: none.
   const std::string& metrics_address() const;
   const std::string& admin_address() const;
-  // Sentences for the operator's log.
-  const std::vector<std::string>& warnings() const;
 
  private:
   struct Impl;

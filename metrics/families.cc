@@ -201,7 +201,7 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
               "Connections to a server by result; ok means that a greeting OK or PREAUTH was read.");
   for (const auto& upstream : all.upstreams) {
     for (const auto& [server, totals] : upstream.servers) {
-      each<proxy::ConnectResult>(totals.connects, [&](proxy::ConnectResult result, std::uint64_t n) {
+      each<proxy::ConnectResult>(totals.connects, [&, &server = server](proxy::ConnectResult result, std::uint64_t n) {
         out.add({{"upstream", upstream.name}, {"server", server}, {"result", name(result)}}, n);
       });
     }

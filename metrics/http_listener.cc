@@ -214,8 +214,7 @@ void HttpConnection::finish(bool in_order) {
 
 HttpListener::HttpListener(asio::io_context& context, BoundAddress bound, Exposure exposure, const Pages& pages,
                            DescriptorReserve& reserve, const AdminLimits& limits)
-    : context_(context),
-      bound_(std::move(bound)),
+    : bound_(std::move(bound)),
       exposure_(exposure),
       pages_(pages),
       reserve_(reserve),

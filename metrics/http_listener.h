@@ -41,7 +41,6 @@ class HttpListener {
   void make_room();
   void remove(const HttpConnection& connection);
 
-  boost::asio::io_context& context_;
   BoundAddress bound_;
   Exposure exposure_;
   const Pages& pages_;

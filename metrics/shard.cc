@@ -46,7 +46,6 @@ void Shard::on_opaque(imap::OpaqueReason reason) noexcept { counts_.opaque[at(re
 void Shard::on_capability_removed() noexcept { on_authored(proxy::Authored::capability_words); }
 
 // For the log, not for a counter.
-void Shard::on_capability_finding(imap::CapabilityFinding /*finding*/) noexcept {}
 
 void Shard::on_outcome(imap::Outcome outcome) noexcept { counts_.outcomes[at(outcome)].add(1); }
 

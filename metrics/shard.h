@@ -33,7 +33,6 @@ class alignas(64) Shard final : public imap::Observer, public proxy::Observer {
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
   void on_opaque(imap::OpaqueReason reason) noexcept override;
   void on_capability_removed() noexcept override;
-  void on_capability_finding(imap::CapabilityFinding finding) noexcept override;
   void on_outcome(imap::Outcome outcome) noexcept override;
 
   void on_accepted() noexcept override;

@@ -18,6 +18,10 @@ std::uint64_t pack(EventSource& source, unsigned tag) noexcept {
   return reinterpret_cast<std::uintptr_t>(&source) | tag;
 }
 
+EventSource& unpack(std::uint64_t data) noexcept {
+  return *reinterpret_cast<EventSource*>(data & ~std::uint64_t{3});  // NOLINT(performance-no-int-to-ptr)
+}
+
 int checked(int descriptor, const char* what) {
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
   return descriptor;
@@ -105,7 +109,7 @@ void EventLoop::turn() {
       woken = true;
       continue;
     }
-    auto& source = *reinterpret_cast<EventSource*>(data & ~std::uint64_t{3});
+    EventSource& source = unpack(data);
     if (!source.retired) source.on_ready(static_cast<unsigned>(data & 3), events[static_cast<std::size_t>(i)].events);
   }
   if (woken) run_posted();

@@ -11,6 +11,15 @@
 #include <utility>
 
 namespace imapmeter::proxy {
+namespace {
+
+// SSL_get_error() reads the thread's queue of errors: it must be empty before each call. Looking costs less than
+// clearing.
+void clear_errors() noexcept {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
+}  // namespace
 
 // The BIO under a TLS leg: reads straight from the socket, collects what is to be sent in the thread's out-buffer.
 struct BatchingBio {
@@ -116,7 +125,7 @@ Io Leg::classify(int result) noexcept {
 }
 
 Io Leg::handshake() noexcept {
-  ERR_clear_error();
+  clear_errors();
   const int result = SSL_do_handshake(ssl_);
   const Io status = result == 1 ? Io::ok : classify(result);
   if (status == Io::again) drained_ = true;
@@ -163,7 +172,7 @@ Leg::Read Leg::read_tls(std::span<char> into) noexcept {
   Read result;
   result.status = Io::ok;
   while (result.octets < into.size()) {
-    ERR_clear_error();
+    clear_errors();
     std::size_t got = 0;
     const int status = SSL_read_ex(ssl_, into.data() + result.octets, into.size() - result.octets, &got);
     result.octets += got;
@@ -185,7 +194,7 @@ Io Leg::write(std::span<const char> octets) noexcept {
     return broken_ ? Io::reset : keep(octets.subspan(sent));
   }
   while (!octets.empty()) {
-    ERR_clear_error();
+    clear_errors();
     std::size_t took = 0;
     const int status = SSL_write_ex(ssl_, octets.data(), octets.size(), &took);
     octets = octets.subspan(took);
@@ -259,7 +268,7 @@ void Leg::drop_unsent() noexcept {
 
 void Leg::end_writing(bool notify) noexcept {
   if (notify && ssl_ != nullptr && !broken_) {
-    ERR_clear_error();
+    clear_errors();
     SSL_shutdown(ssl_);  // one close_notify; the peer's is not awaited
     finish(Io::ok);
   }

@@ -97,14 +97,14 @@ class Leg {
   std::uint32_t unsent_begin_ = 0;
   std::uint32_t unsent_size_ = 0;
   Fd fd_;
-  bool readable_ = true;    // recv() may have something
-  bool writable_ = true;    // send() may take something
-  bool hung_up_ = false;    // a FIN or an error is there: read on to the end, short reads included
-  bool drained_ = false;    // nothing left to read until the next event
-  bool fin_ = false;        // recv() returned 0
-  bool reset_ = false;      // the peer sent RST or is out of reach
-  bool broken_ = false;     // send() failed for good
-  bool read_waits_ = false; // TLS cannot read on before it has sent something (an answer to KeyUpdate)
+  bool readable_ = true;     // recv() may have something
+  bool writable_ = true;     // send() may take something
+  bool hung_up_ = false;     // a FIN or an error is there: read on to the end, short reads included
+  bool drained_ = false;     // nothing left to read until the next event
+  bool fin_ = false;         // recv() returned 0
+  bool reset_ = false;       // the peer sent RST or is out of reach
+  bool broken_ = false;      // send() failed for good
+  bool read_waits_ = false;  // TLS cannot read on before it has sent something (an answer to KeyUpdate)
 };
 
 }  // namespace imapmeter::proxy

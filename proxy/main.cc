@@ -1,14 +1,14 @@
 // The composition root: arguments -> settings -> metrics -> server -> wait -> drain.
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/version.hpp>
 #include <openssl/crypto.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/version.hpp>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -52,7 +52,10 @@ metrics::BuildInfo build_info() {
 class Control {
  public:
   Control(const config::Config& config, proxy::Server& server)
-      : config_(config), server_(server), signals_(context_, SIGTERM, SIGINT, SIGHUP), timer_(context_),
+      : config_(config),
+        server_(server),
+        signals_(context_, SIGTERM, SIGINT, SIGHUP),
+        timer_(context_),
         ticket_timer_(context_) {
     for (std::size_t upstream = 0; upstream < config.upstreams.size(); ++upstream) {
       const auto& servers = config.upstreams[upstream].servers;
@@ -154,7 +157,6 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   Control control(config, server);
   metrics::AdminServer admin(config.metrics, config.admin, metrics, [&control] { return !control.draining.load(); });
   for (const std::string& each : warnings) proxy::log_warning("{}", each);
-  for (const std::string& each : admin.warnings()) proxy::log_warning("{}", each);
 
   control.look_up_names();
   server.start();

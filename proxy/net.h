@@ -46,8 +46,8 @@ struct SocketAddress {
 std::string to_string(const SocketAddress& address);
 bool is_loopback(const SocketAddress& address) noexcept;
 
-// A non-blocking listening socket on the first address that `bind` resolves to. SO_REUSEADDR, not SO_REUSEPORT: a second
-// process on the same port must fail. Throws std::runtime_error with a sentence that names the address.
+// A non-blocking listening socket on the first address that `bind` resolves to. SO_REUSEADDR, not SO_REUSEPORT: a
+// second process on the same port must fail. Throws std::runtime_error with a sentence that names the address.
 Fd listen_on(const config::Address& bind);
 SocketAddress local_address(int fd);
 // A non-blocking socket on which connect() has been called, or an empty one with errno set.

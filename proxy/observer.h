@@ -110,18 +110,23 @@ inline constexpr std::array<std::string_view, close_reason_count> close_reason_n
     "drain_forced",
     "internal",
 };
-constexpr std::string_view name(CloseReason reason) noexcept { return close_reason_names[static_cast<std::size_t>(reason)]; }
+constexpr std::string_view name(CloseReason reason) noexcept {
+  return close_reason_names[static_cast<std::size_t>(reason)];
+}
 
 // How far a session had come when it ended.
 enum class Phase : std::uint8_t { handshake, connect, greeting, login, authenticated };
 inline constexpr std::size_t phase_count = 5;
-inline constexpr std::array<std::string_view, phase_count> phase_names = {"handshake", "connect", "greeting", "login", "authenticated"};
+inline constexpr std::array<std::string_view, phase_count> phase_names = {"handshake", "connect", "greeting", "login",
+                                                                          "authenticated"};
 constexpr std::string_view name(Phase phase) noexcept { return phase_names[static_cast<std::size_t>(phase)]; }
 
 enum class TlsVersion : std::uint8_t { none, tls1_2, tls1_3 };
 inline constexpr std::size_t tls_version_count = 3;
 inline constexpr std::array<std::string_view, tls_version_count> tls_version_names = {"none", "TLSv1.2", "TLSv1.3"};
-constexpr std::string_view name(TlsVersion version) noexcept { return tls_version_names[static_cast<std::size_t>(version)]; }
+constexpr std::string_view name(TlsVersion version) noexcept {
+  return tls_version_names[static_cast<std::size_t>(version)];
+}
 
 enum class HandshakeResult : std::uint8_t {
   ok,
@@ -158,7 +163,9 @@ inline constexpr std::array<std::string_view, handshake_result_count> handshake_
     "alert",
     "other",
 };
-constexpr std::string_view name(HandshakeResult result) noexcept { return handshake_result_names[static_cast<std::size_t>(result)]; }
+constexpr std::string_view name(HandshakeResult result) noexcept {
+  return handshake_result_names[static_cast<std::size_t>(result)];
+}
 
 // `version` and `resumed` are known only where `result` is ok.
 struct Handshake {
@@ -182,18 +189,11 @@ enum class ConnectResult : std::uint8_t {
 };
 inline constexpr std::size_t connect_result_count = static_cast<std::size_t>(ConnectResult::source_ports) + 1;
 inline constexpr std::array<std::string_view, connect_result_count> connect_result_names = {
-    "ok",
-    "dns",
-    "refused",
-    "timeout",
-    "tls",
-    "certificate",
-    "starttls",
-    "greeting",
-    "reset",
-    "source_ports",
+    "ok", "dns", "refused", "timeout", "tls", "certificate", "starttls", "greeting", "reset", "source_ports",
 };
-constexpr std::string_view name(ConnectResult result) noexcept { return connect_result_names[static_cast<std::size_t>(result)]; }
+constexpr std::string_view name(ConnectResult result) noexcept {
+  return connect_result_names[static_cast<std::size_t>(result)];
+}
 
 // What imapmeter said or took out itself.
 enum class Authored : std::uint8_t {
@@ -206,7 +206,8 @@ enum class Authored : std::uint8_t {
   multiplex,
 };
 inline constexpr std::size_t authored_count = 7;
-inline constexpr std::array<std::string_view, authored_count> authored_names = {"bye", "greeting", "pre_tls", "upstream_starttls", "proxy_header", "capability_words", "multiplex"};
+inline constexpr std::array<std::string_view, authored_count> authored_names = {
+    "bye", "greeting", "pre_tls", "upstream_starttls", "proxy_header", "capability_words", "multiplex"};
 constexpr std::string_view name(Authored what) noexcept { return authored_names[static_cast<std::size_t>(what)]; }
 
 struct Closed {

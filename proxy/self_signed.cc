@@ -19,8 +19,8 @@
 namespace imapmeter::proxy {
 namespace {
 
-constexpr long validity_seconds = 397L * 24 * 3600;   // what clients still accept of a leaf
-constexpr long renewal_seconds = 30L * 24 * 3600;     // a kept one is made anew when less is left
+constexpr long validity_seconds = 397L * 24 * 3600;  // what clients still accept of a leaf
+constexpr long renewal_seconds = 30L * 24 * 3600;    // a kept one is made anew when less is left
 
 void check(bool good, const char* what) {
   if (!good) throw std::runtime_error(std::string(what) + ": " + openssl_error());

@@ -61,7 +61,8 @@ unsigned default_workers() {
 Server::Server(const config::Config& config, unsigned workers, const ObserversOf& observers_of) : load_(workers) {
   settings_.timeouts = config.timeouts;
   for (const config::Upstream& each : config.upstreams) {
-    UpstreamTarget target{each.name, nullptr, {}};
+    UpstreamTarget target;
+    target.name = each.name;
     if (each.tls) target.tls = make_client_context(each);
     for (const config::Address& server : each.servers)
       target.servers.push_back({config::to_string(server), server.host, {}});
@@ -137,8 +138,7 @@ void Server::drain(std::chrono::milliseconds spread, std::function<void()> on_dr
 }
 
 void Server::force() {
-  for (auto& worker : workers_)
-    worker->loop.post([this, &worker = *worker] { forced_ += worker.force(); });
+  for (auto& worker : workers_) worker->loop.post([this, &worker = *worker] { forced_ += worker.force(); });
 }
 
 std::size_t Server::join() {

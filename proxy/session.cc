@@ -1,12 +1,9 @@
+// The relay and the end of a session.
 #include "proxy/session.h"
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <sys/epoll.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <string_view>
 
 #include "proxy/log.h"
 #include "proxy/worker.h"
@@ -16,16 +13,7 @@ namespace {
 
 using imap::Direction;
 
-constexpr unsigned client_tag = 0;
-constexpr unsigned upstream_tag = 1;
-constexpr std::uint32_t leg_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-constexpr std::chrono::seconds longest_hold{1};          // of an unfinished capability word
-constexpr std::chrono::milliseconds delivery_poll{20};   // has the peer acknowledged all, so that RST may follow?
 constexpr int farewell_reads_per_turn = 4;
-
-// No line breaks inside, nothing of a peer: this is the only IMAP that imapmeter speaks to a client here.
-constexpr std::string_view bye_unavailable = "* BYE [UNAVAILABLE] The mail server cannot be reached, try again later\r\n";
-constexpr std::string_view bye_drain = "* BYE [UNAVAILABLE] This connection is being closed, connect again\r\n";
 
 CloseReason end_reason(Direction direction, Io end) noexcept {
   const bool by_client = direction == Direction::client_to_server;
@@ -37,28 +25,6 @@ CloseReason end_reason(Direction direction, Io end) noexcept {
     default:
       return by_client ? CloseReason::client_eof : CloseReason::upstream_eof;
   }
-}
-
-CloseReason handshake_reason(HandshakeResult result) noexcept {
-  switch (result) {
-    case HandshakeResult::eof:
-      return CloseReason::client_eof;
-    case HandshakeResult::reset:
-      return CloseReason::client_reset;
-    case HandshakeResult::not_tls:
-      return CloseReason::not_tls;
-    case HandshakeResult::alpn:
-      return CloseReason::client_alpn;
-    case HandshakeResult::timeout:
-      return CloseReason::client_handshake_timeout;
-    default:
-      return CloseReason::client_tls_error;
-  }
-}
-
-bool is_certificate(HandshakeResult result) noexcept {
-  return result == HandshakeResult::certificate_expired || result == HandshakeResult::certificate_name ||
-         result == HandshakeResult::certificate_untrusted;
 }
 
 // `logout` and `upstream_bye` say more than the way in which the connection then ended.
@@ -73,26 +39,6 @@ bool is_mere_end(CloseReason reason) noexcept {
       return true;
     default:
       return false;
-  }
-}
-
-struct ConnectFailure {
-  CloseReason reason;
-  ConnectResult result;
-};
-
-ConnectFailure connect_failure(int error) noexcept {
-  switch (error) {
-    case ECONNREFUSED:
-      return {CloseReason::upstream_refused, ConnectResult::refused};
-    case ETIMEDOUT:
-      return {CloseReason::upstream_connect_timeout, ConnectResult::timeout};
-    case ECONNRESET:
-      return {CloseReason::upstream_reset, ConnectResult::reset};
-    case EADDRNOTAVAIL:
-      return {CloseReason::source_ports, ConnectResult::source_ports};
-    default:
-      return {CloseReason::upstream_unavailable, ConnectResult::refused};
   }
 }
 
@@ -115,19 +61,9 @@ Session::~Session() = default;
 
 TimePoint Session::now() const noexcept { return worker_.loop.now(); }
 
-const UpstreamTarget& Session::upstream() const noexcept {
-  return snapshot_->upstreams[snapshot_->listeners[listener_].upstream];
-}
+std::size_t Session::upstream_number() const noexcept { return snapshot_->listeners[listener_].upstream; }
 
-void Session::start() {
-  context_.observer->on_accepted();
-  const ListenerSettings& listener = snapshot_->listeners[listener_];
-  if (!worker_.loop.add(client_.fd(), *this, client_tag, leg_events)) return force_close(CloseReason::internal);
-  if (listener.tls == nullptr) return dial();
-  if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
-  client_handshake();
-  arm();
-}
+const UpstreamTarget& Session::upstream() const noexcept { return snapshot_->upstreams[upstream_number()]; }
 
 void Session::on_ready(unsigned tag, std::uint32_t events) {
   (tag == client_tag ? client_ : upstream_).on_events(events);
@@ -156,109 +92,6 @@ void Session::advance() {
   arm();
 }
 
-// --- before the relay --------------------------------------------------------------------------------------------
-
-void Session::client_handshake() {
-  if (client_.blocked() && client_.flush() == Io::again) return;
-  const Io status = client_.handshake();
-  if (status == Io::again) return;
-  if (status == Io::ok) {
-    context_.observer->on_handshake({Side::client, HandshakeResult::ok, tls_version(*client_.ssl()),
-                                     SSL_session_reused(client_.ssl()) == 1});
-    return dial();
-  }
-  const HandshakeResult result = handshake_failure(*client_.ssl(), status);
-  context_.observer->on_handshake({.side = Side::client, .result = result});
-  log_limited(LogClass::client_handshake, "listener {}: a client's TLS handshake failed: {}",
-              snapshot_->listeners[listener_].name, name(result));
-  reason_ = handshake_reason(result);
-  finish();
-}
-
-void Session::dial() {
-  state_ = State::connect;
-  state_since_ = now();
-  address_ = 0;
-  if (upstream().servers.front().addresses.empty()) {
-    fail_connect(CloseReason::upstream_dns, ConnectResult::dns);
-  } else {
-    errno = 0;
-    dial_next();
-  }
-  arm();
-}
-
-// Tries the addresses that are left, in order; errno says why the last one failed.
-void Session::dial_next() {
-  const std::vector<SocketAddress>& addresses = upstream().servers.front().addresses;
-  while (address_ < addresses.size()) {
-    Fd fd = start_connect(addresses[address_++]);
-    if (!fd && (errno == EMFILE || errno == ENFILE)) {
-      log_limited(LogClass::descriptors, "no descriptor is left for a connection to upstream {}", upstream().name);
-      reason_ = CloseReason::fd_exhausted;
-      return say_bye(bye_unavailable);
-    }
-    if (!fd) continue;
-    upstream_.open(std::move(fd), worker_.buffers);
-    if (!worker_.loop.add(upstream_.fd(), *this, upstream_tag, leg_events)) return force_close(CloseReason::internal);
-    return;
-  }
-  const ConnectFailure failure = connect_failure(errno);
-  fail_connect(failure.reason, failure.result);
-}
-
-void Session::finish_connect() {
-  if (const int error = socket_error(upstream_.fd()); error != 0) {
-    upstream_.close();
-    errno = error;
-    dial_next();
-    return arm();
-  }
-  context_.observer->on_upstream_sessions(0, +1);
-  upstream_counted_ = true;
-  if (upstream().tls == nullptr) {
-    start_relay();
-    return arm();
-  }
-  if (!upstream_.start_tls(*upstream().tls, false) || !expect_server(*upstream_.ssl(), upstream().servers.front().host))
-    return force_close(CloseReason::limit_memory);
-  state_ = State::upstream_handshake;
-  state_since_ = now();
-  upstream_handshake();
-  arm();
-}
-
-void Session::upstream_handshake() {
-  if (upstream_.blocked() && upstream_.flush() == Io::again) return;
-  const Io status = upstream_.handshake();
-  if (status == Io::again) return;
-  if (status == Io::ok) {
-    context_.observer->on_handshake({Side::upstream, HandshakeResult::ok, tls_version(*upstream_.ssl()),
-                                     SSL_session_reused(upstream_.ssl()) == 1});
-    return start_relay();
-  }
-  const HandshakeResult result = handshake_failure(*upstream_.ssl(), status);
-  context_.observer->on_handshake({.side = Side::upstream, .result = result});
-  log_limited(LogClass::upstream_tls, "upstream {}: the TLS handshake with {} failed: {}", upstream().name,
-              upstream().servers.front().name, name(result));
-  if (is_certificate(result))
-    fail_connect(CloseReason::upstream_cert_invalid, ConnectResult::certificate);
-  else
-    fail_connect(CloseReason::upstream_tls_error, ConnectResult::tls);
-}
-
-// No server to relay to: the client hears it in its own language.
-void Session::fail_connect(CloseReason reason, ConnectResult result) {
-  connect_told_ = true;
-  context_.observer->on_upstream_connect(0, result);
-  log_limited(LogClass::upstream_connect, "upstream {}: no session with {}: {}", upstream().name,
-              upstream().servers.front().name, name(reason));
-  reason_ = reason;
-  say_bye(bye_unavailable);
-}
-
-// --- relay -------------------------------------------------------------------------------------------------------
-
 void Session::start_relay() {
   state_ = State::relay;
   relaying_ = true;
@@ -274,7 +107,31 @@ std::span<char> Session::observe(Direction direction, std::span<char> octets) no
   relayed_ = true;
   const std::span<char> out = tracker_.server(octets, now());
   held_since_ = tracker_.holds_octets() ? now() : TimePoint{};
+  if (context_.rules.findings != context_.told) tell_findings();
   return out;
+}
+
+// Once per upstream, whichever worker sees it first.
+void Session::tell_findings() {
+  using imap::CapabilityFinding;
+  context_.told = context_.rules.findings;
+  const std::uint8_t known = upstream().findings_told->fetch_or(context_.told.bits);
+  const imap::CapabilityFindings fresh{static_cast<std::uint8_t>(context_.told.bits & ~known)};
+  if (fresh.has(CapabilityFinding::logindisabled))
+    log_warning("upstream {} advertises LOGINDISABLED on this leg: clients will not log in with LOGIN; {}",
+                upstream().name,
+                upstream().tls == nullptr ? "use an imaps:// server, or allow plaintext logins from here on the server"
+                                          : "the server's own settings forbid it");
+  if (fresh.has(CapabilityFinding::scram_plus))
+    log_warning(
+        "upstream {} advertises SCRAM with channel binding (-PLUS), which cannot work through a proxy that ends "
+        "TLS; with capabilities: auto these mechanisms are taken out, with pass such clients fail to log in",
+        upstream().name);
+  if (fresh.has(CapabilityFinding::scram_kept))
+    log_warning(
+        "upstream {} offers no login but SCRAM: it stays, and clients that can bind channels may be refused; "
+        "allow another mechanism on the server, such as PLAIN over TLS",
+        upstream().name);
 }
 
 void Session::moved(Direction direction, std::size_t octets) noexcept {
@@ -285,10 +142,10 @@ void Session::moved(Direction direction, std::size_t octets) noexcept {
 void Session::relay() {
   const std::size_t unsent_down = client_.unsent();
   const std::size_t unsent_up = upstream_.unsent();
-  const Pumped down = pump(flow(Direction::server_to_client), Direction::server_to_client, upstream_, client_,
-                           worker_.buffers, *this);
-  const Pumped up = pump(flow(Direction::client_to_server), Direction::client_to_server, client_, upstream_,
-                         worker_.buffers, *this);
+  const Pumped down =
+      pump(flow(Direction::server_to_client), Direction::server_to_client, upstream_, client_, worker_.buffers, *this);
+  const Pumped up =
+      pump(flow(Direction::client_to_server), Direction::client_to_server, client_, upstream_, worker_.buffers, *this);
   watch_stall(Direction::server_to_client, client_, unsent_down);
   watch_stall(Direction::client_to_server, upstream_, unsent_up);
   watch_greeting();
@@ -312,6 +169,7 @@ void Session::watch_stall(Direction direction, const Leg& to, std::size_t unsent
 void Session::watch_greeting() {
   if (connect_told_ || (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque)) return;
   connect_told_ = true;
+  if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number()).keep(*upstream_.ssl());
   const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
   context_.observer->on_upstream_connect(0, welcome ? ConnectResult::ok : ConnectResult::greeting);
@@ -446,91 +304,6 @@ Phase Session::phase() const noexcept {
   if (relaying_) return Phase::greeting;
   const bool shaken = client_.ssl() == nullptr || SSL_is_init_finished(client_.ssl()) == 1;
   return shaken ? Phase::connect : Phase::handshake;
-}
-
-// --- deadlines ---------------------------------------------------------------------------------------------------
-
-void Session::on_deadline() {
-  armed_for_ = TimePoint::max();
-  check_deadlines();
-  arm();
-}
-
-void Session::check_deadlines() {
-  if (try_drain() || next_deadline() > now()) return;
-  switch (state_) {
-    case State::handshake:
-      context_.observer->on_handshake({.side = Side::client, .result = HandshakeResult::timeout});
-      return force_close(CloseReason::client_handshake_timeout);
-    case State::connect:
-      return fail_connect(CloseReason::upstream_connect_timeout, ConnectResult::timeout);
-    case State::upstream_handshake:
-      context_.observer->on_handshake({.side = Side::upstream, .result = HandshakeResult::timeout});
-      return fail_connect(CloseReason::upstream_tls_error, ConnectResult::timeout);
-    case State::relay:
-      return check_relay_deadlines();
-    case State::farewell:
-      return finish();
-    case State::gone:
-      return;
-  }
-}
-
-void Session::check_relay_deadlines() {
-  const config::Timeouts& timeouts = snapshot_->timeouts;
-  if (held_since_ != TimePoint{} && now() >= held_since_ + longest_hold) flush_held();
-  settle(Direction::server_to_client, client_);
-  settle(Direction::client_to_server, upstream_);
-  if (state_ != State::relay) return;
-  if (reason_ && now() >= progress_ + timeouts.half_close) return finish();
-  if (!connect_told_ && now() >= state_since_ + timeouts.greeting) {
-    connect_told_ = true;
-    context_.observer->on_upstream_connect(0, ConnectResult::greeting);
-    reason_ = CloseReason::upstream_greeting_timeout;
-    return relayed_ ? finish() : say_bye(bye_unavailable);
-  }
-  for (const Direction direction : {Direction::server_to_client, Direction::client_to_server}) {
-    const TimePoint since = blocked_since_[static_cast<std::size_t>(direction)];
-    if (since == TimePoint{} || now() < since + timeouts.stall) continue;
-    return force_close(direction == Direction::server_to_client ? CloseReason::client_stall
-                                                                : CloseReason::upstream_stall);
-  }
-}
-
-TimePoint Session::next_deadline() const noexcept {
-  const config::Timeouts& timeouts = snapshot_->timeouts;
-  switch (state_) {
-    case State::handshake:
-      return accepted_ + timeouts.handshake;
-    case State::connect:
-      return state_since_ + timeouts.connect;
-    case State::upstream_handshake:
-      return state_since_ + timeouts.handshake;
-    case State::farewell:
-      return state_since_ + timeouts.half_close;
-    case State::gone:
-      return TimePoint::max();
-    case State::relay:
-      break;
-  }
-  TimePoint next = TimePoint::max();
-  if (!connect_told_) next = state_since_ + timeouts.greeting;
-  if (held_since_ != TimePoint{}) next = std::min(next, held_since_ + longest_hold);
-  for (const TimePoint since : blocked_since_)
-    if (since != TimePoint{}) next = std::min(next, since + timeouts.stall);
-  if (reason_) next = std::min(next, progress_ + timeouts.half_close);
-  for (const Flow& each : flows_)
-    if (each.end == Io::reset && !each.closed) next = std::min(next, now() + delivery_poll);
-  return next;
-}
-
-void Session::arm() {
-  if (state_ == State::gone) return;
-  TimePoint next = next_deadline();
-  if (now() < drain_at_) next = std::min(next, drain_at_);
-  if (next >= armed_for_) return;  // what is armed comes first; it will look again
-  armed_for_ = next;
-  worker_.loop.arm(*this, next);
 }
 
 }  // namespace imapmeter::proxy

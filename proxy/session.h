@@ -29,11 +29,17 @@ namespace imapmeter::proxy {
 
 class Worker;
 
+// The only IMAP that imapmeter speaks to a client here; nothing of a peer in it.
+inline constexpr std::string_view bye_unavailable =
+    "* BYE [UNAVAILABLE] The mail server cannot be reached, try again later\r\n";
+inline constexpr std::string_view bye_drain = "* BYE [UNAVAILABLE] This connection is being closed, connect again\r\n";
+
 // What the sessions of one listener share on one worker.
 struct ListenerContext {
   Observer* observer = nullptr;
   imap::Observer* imap_observer = nullptr;
   imap::CapabilityRules rules;
+  imap::CapabilityFindings told;  // of rules.findings, what has been logged
   imap::TrackerContext tracker;
 };
 
@@ -56,6 +62,8 @@ class Session final : public EventSource, private Tap {
   std::size_t index = 0;  // its place in the worker's list
 
  private:
+  static constexpr unsigned client_tag = 0;
+  static constexpr unsigned upstream_tag = 1;
   enum class State : std::uint8_t { handshake, connect, upstream_handshake, relay, farewell, gone };
 
   // Tap
@@ -76,6 +84,7 @@ class Session final : public EventSource, private Tap {
   void watch_greeting();
   void settle(imap::Direction direction, Leg& to);
   void note_end(imap::Direction direction, Io end);
+  void tell_findings();
   void lose_server_before_greeting(Io end);
   bool half_closed(imap::Direction direction) const noexcept;
   void flush_held();
@@ -92,6 +101,7 @@ class Session final : public EventSource, private Tap {
   TimePoint next_deadline() const noexcept;
   void arm();
 
+  std::size_t upstream_number() const noexcept;
   const UpstreamTarget& upstream() const noexcept;
   TimePoint now() const noexcept;
   Flow& flow(imap::Direction direction) noexcept { return flows_[static_cast<std::size_t>(direction)]; }
@@ -107,20 +117,20 @@ class Session final : public EventSource, private Tap {
   std::array<TimePoint, imap::direction_count> blocked_since_{};  // the epoch: not blocked
   TimePoint accepted_;
   TimePoint state_since_;
-  TimePoint progress_;            // the last time octets moved, or a direction ended
-  TimePoint held_since_{};        // capability octets are held back; the epoch: none
+  TimePoint progress_;      // the last time octets moved, or a direction ended
+  TimePoint held_since_{};  // capability octets are held back; the epoch: none
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   std::uint16_t listener_;
-  std::uint16_t address_ = 0;     // the next one to try
+  std::uint16_t address_ = 0;  // the next one to try
   State state_ = State::handshake;
   std::optional<CloseReason> reason_;
-  bool relaying_ = false;         // the relay has begun
-  bool relayed_ = false;          // something of the server has been read for the client
-  bool connect_told_ = false;     // on_upstream_connect has been called
+  bool relaying_ = false;      // the relay has begun
+  bool relayed_ = false;       // something of the server has been read for the client
+  bool connect_told_ = false;  // on_upstream_connect has been called
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
-static_assert(sizeof(Session) <= 768);
+static_assert(sizeof(Session) <= 640);
 
 }  // namespace imapmeter::proxy

@@ -2,6 +2,8 @@
 // the one it started with.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +24,8 @@ struct UpstreamTarget {
   std::string name;
   std::shared_ptr<SSL_CTX> tls;  // null: plaintext
   std::vector<ServerTarget> servers;
+  // What the log has said of its capabilities; shared by all workers and snapshots.
+  std::shared_ptr<std::atomic<std::uint8_t>> findings_told = std::make_shared<std::atomic<std::uint8_t>>();
 };
 
 struct ListenerSettings {

@@ -68,7 +68,8 @@ int TicketKeys::callback(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_C
   if (!std::equal(key.name.begin(), key.name.end(), name)) return 0;
   if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.aes.data(), iv) != 1) return -1;
   if (!set_mac_key(mac, key.hmac)) return -1;
-  return is_current ? 1 : 2;
+  // A TLS 1.3 client uses a ticket once (RFC 8446 appendix C.4): it needs a new one each time.
+  return is_current && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
 }
 
 }  // namespace imapmeter::proxy

@@ -1,5 +1,5 @@
-// The keys that seal TLS session tickets: random, in memory only, shared by every server context of the process, so that
-// a session resumes on any listener generation. Rotated at least daily; the previous key still opens.
+// The keys that seal TLS session tickets: random, in memory only, shared by every server context of the process, so
+// that a session resumes on any listener generation. Rotated at least daily; the previous key still opens.
 #pragma once
 
 #include <openssl/ssl.h>

@@ -43,7 +43,8 @@ struct ServerTls {
 std::unique_ptr<ServerTls> make_server_tls(const config::Listener& listener, TicketKeys& keys);
 // The upstream's side: verifies against `ca` or the system's store unless told otherwise. Throws as above.
 SslContext make_client_context(const config::Upstream& upstream);
-// Asks for `host` by SNI and, where the context verifies, demands that the certificate is for it (a name or an address).
+// Asks for `host` by SNI and, where the context verifies, demands that the certificate is for it (a name or an
+// address).
 bool expect_server(SSL& ssl, const std::string& host) noexcept;
 
 // Why a handshake failed; to be asked right after Leg::handshake() returned `status`.

@@ -18,6 +18,19 @@ constexpr std::chrono::milliseconds drain_step{10};     // between two closes in
 
 }  // namespace
 
+void UpstreamTicket::keep(SSL& ssl) noexcept {
+  SSL_SESSION* current = SSL_get0_session(&ssl);
+  if (current == nullptr || SSL_SESSION_is_resumable(current) != 1) return;
+  session_.reset(SSL_SESSION_dup(current));
+  context_ = SSL_get_SSL_CTX(&ssl);
+}
+
+void UpstreamTicket::offer(SSL& ssl) const noexcept {
+  if (session_ == nullptr || context_ != SSL_get_SSL_CTX(&ssl)) return;
+  const std::unique_ptr<SSL_SESSION, Free> copy(SSL_SESSION_dup(session_.get()));
+  if (copy != nullptr) SSL_set_session(&ssl, copy.get());
+}
+
 // A listening socket in one worker's epoll. Level-triggered and exclusive: one worker wakes per connection.
 class Worker::Acceptor final : public EventSource {
  public:
@@ -88,6 +101,7 @@ Worker::~Worker() = default;
 
 void Worker::prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<int>& listening) {
   snapshot_ = std::move(snapshot);
+  tickets_.resize(snapshot_->upstreams.size());
   for (std::size_t i = 0; i < listening.size(); ++i)
     acceptors_.push_back(std::make_unique<Acceptor>(*this, i, listening[i]));
 }

@@ -13,6 +13,23 @@
 
 namespace imapmeter::proxy {
 
+// The newest TLS session of an upstream's server on this worker, to resume the next connection's handshake from.
+// A copy each time: OpenSSL marks a session that ended badly as not resumable.
+class UpstreamTicket {
+ public:
+  // `ssl` has finished its handshake and read something: a TLS 1.3 server sends tickets after the handshake.
+  void keep(SSL& ssl) noexcept;
+  // Only for the context it came from: another one may verify otherwise.
+  void offer(SSL& ssl) const noexcept;
+
+ private:
+  struct Free {
+    void operator()(SSL_SESSION* session) const noexcept { SSL_SESSION_free(session); }
+  };
+  std::unique_ptr<SSL_SESSION, Free> session_;
+  const SSL_CTX* context_ = nullptr;
+};
+
 // What workers tell each other, without a lock.
 struct Load {
   explicit Load(unsigned workers) : per_worker(workers) {}
@@ -39,7 +56,8 @@ class Worker {
   void use(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
   // Takes a session that was accepted here or by a peer; it is counted in `load` already.
   void adopt(Fd client, std::size_t listener);
-  // Stops accepting and closes every session at a response boundary, spread over `spread`; run() returns after the last.
+  // Stops accepting and closes every session at a response boundary, spread over `spread`; run() returns after the
+  // last.
   void drain(std::chrono::milliseconds spread);
   // Closes what is left. Returns how many sessions that were.
   std::size_t force();
@@ -47,6 +65,7 @@ class Worker {
   // For sessions
   ListenerContext& context(std::size_t listener) { return contexts_[listener]; }
   void remove(Session& session);
+  UpstreamTicket& ticket(std::size_t upstream) { return tickets_[upstream]; }
   EventLoop loop;
   ThreadBuffers buffers;
 
@@ -62,6 +81,7 @@ class Worker {
   imap::TagPool tags_;
   std::vector<ListenerContext> contexts_;
   std::shared_ptr<const Snapshot> snapshot_;
+  std::vector<UpstreamTicket> tickets_;  // by upstream
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::unique_ptr<Session>> sessions_;
   bool draining_ = false;

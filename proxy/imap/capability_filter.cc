@@ -87,7 +87,7 @@ std::size_t CapabilityFilter::take(std::span<char> octets, FilterOutput& output,
       continue;
     }
     if (!in_word && !at_space) {  // the octet that ends the list
-      end_list(rules, observer);
+      end_list(rules);
       return taken;
     }
     const std::size_t end = word_end(rest, !in_word);
@@ -216,13 +216,14 @@ bool CapabilityFilter::may_go(std::string_view beginning, const CapabilityRules&
   return scram || (rules.strip_starttls && starttls);
 }
 
-void CapabilityFilter::end_list(CapabilityRules* rules, Observer& observer) noexcept {
+void CapabilityFilter::end_list(CapabilityRules* rules) noexcept {
   in_list_ = false;
-  if (facts_.logindisabled) observer.on_capability_finding(CapabilityFinding::logindisabled);
-  if (facts_.plus != 0) observer.on_capability_finding(CapabilityFinding::scram_plus);
-  if (kept_scram_) observer.on_capability_finding(CapabilityFinding::scram_kept);
+  if (rules == nullptr) return;
+  if (facts_.logindisabled) rules->findings.add(CapabilityFinding::logindisabled);
+  if (facts_.plus != 0) rules->findings.add(CapabilityFinding::scram_plus);
+  if (kept_scram_) rules->findings.add(CapabilityFinding::scram_kept);
   const bool before_login = facts_.other_auth || facts_.scram != 0 || facts_.plus != 0;
-  if (rules == nullptr || !before_login) return;
+  if (!before_login) return;
   if (!whole_) {
     rules->plus_families |= facts_.plus;
     return;

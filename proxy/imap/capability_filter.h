@@ -28,10 +28,11 @@ inline constexpr std::size_t capability_headroom = 64;
 // What to take out. One per worker and upstream, shared by its sessions; the filter remembers here what the upstream
 // offers, for lists that arrive in pieces.
 struct CapabilityRules {
-  bool enabled = true;             // false: nothing is changed, findings are still told
-  bool strip_starttls = false;     // this leg of the client has TLS already
-  std::uint8_t plus_families = 0;  // remembered: bit n, SCRAM family n is offered with -PLUS
-  bool keep_scram = false;         // remembered: nothing but SCRAM would let a client log in
+  bool enabled = true;               // false: nothing is changed, findings are still told
+  bool strip_starttls = false;       // this leg of the client has TLS already
+  std::uint8_t plus_families = 0;    // remembered: bit n, SCRAM family n is offered with -PLUS
+  bool keep_scram = false;           // remembered: nothing but SCRAM would let a client log in
+  CapabilityFindings findings = {};  // remembered, filter on or off: what the operator should know
 };
 
 // The octets of one read on their way out.
@@ -85,7 +86,7 @@ class CapabilityFilter {
                 Observer& observer) noexcept;
   void keep_beginning(std::span<const char> part, FilterOutput& output, const CapabilityRules& rules) noexcept;
   void let_go(FilterOutput& output) noexcept;
-  void end_list(CapabilityRules* rules, Observer& observer) noexcept;
+  void end_list(CapabilityRules* rules) noexcept;
   void note(const Word& word) noexcept;
   std::string_view joined(std::span<const char> rest, std::array<char, capability_headroom>& room) const noexcept;
 

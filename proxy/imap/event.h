@@ -116,8 +116,7 @@ constexpr Direction side(Anomaly anomaly) noexcept {
   return anomaly >= Anomaly::client_bare_lf ? Direction::client_to_server : Direction::server_to_client;
 }
 
-// What the capability filter found that needs the operator's attention on this leg; told once per list, filter on or
-// off.
+// What the capability filter found that needs the operator's attention on this leg.
 enum class CapabilityFinding : std::uint8_t {
   logindisabled,  // LOGINDISABLED is advertised: clients will not send LOGIN
   scram_plus,     // SCRAM-*-PLUS is advertised: channel binding cannot work through a proxy that ends TLS
@@ -125,5 +124,17 @@ enum class CapabilityFinding : std::uint8_t {
 };
 inline constexpr std::size_t capability_finding_count = 3;
 std::string_view name(CapabilityFinding finding) noexcept;
+
+struct CapabilityFindings {
+  std::uint8_t bits = 0;
+
+  constexpr void add(CapabilityFinding finding) noexcept {
+    bits = static_cast<std::uint8_t>(bits | (1U << static_cast<unsigned>(finding)));
+  }
+  constexpr bool has(CapabilityFinding finding) const noexcept {
+    return ((bits >> static_cast<unsigned>(finding)) & 1U) != 0;
+  }
+  friend constexpr bool operator==(CapabilityFindings, CapabilityFindings) = default;
+};
 
 }  // namespace imapmeter::imap

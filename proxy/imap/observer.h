@@ -37,8 +37,6 @@ class Observer {
   virtual void on_opaque(OpaqueReason reason) noexcept = 0;
   // A word was taken out of a list of capabilities.
   virtual void on_capability_removed() noexcept = 0;
-  // A list of capabilities holds something that the operator should know.
-  virtual void on_capability_finding(CapabilityFinding finding) noexcept = 0;
   // Once, at the end of each session that saw a greeting.
   virtual void on_outcome(Outcome outcome) noexcept = 0;
 };

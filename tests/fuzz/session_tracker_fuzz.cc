@@ -49,7 +49,6 @@ class Listener final : public imap::Observer {
     note(9, static_cast<std::uint64_t>(reason));
   }
   void on_capability_removed() noexcept override { count.on_capability_removed(); }
-  void on_capability_finding(imap::CapabilityFinding) noexcept override {}
   void on_outcome(imap::Outcome outcome) noexcept override {
     count.on_outcome(outcome);
     note(10, static_cast<std::uint64_t>(outcome));

@@ -146,8 +146,6 @@ TEST_F(AdminServerTest, D3AnswersGetAndHeadOnly) {
 // FAULTS D7.
 TEST_F(AdminServerTest, D7AnAdminOpenToTheNetworkServesOnlyWhatMetricsServes) {
   start("", "0.0.0.0:0");
-  ASSERT_EQ(server_->warnings().size(), 1U);
-  EXPECT_THAT(server_->warnings()[0], HasSubstr(admin()));
   EXPECT_EQ(open(), "");
   const std::string reachable = "127.0.0.1" + admin().substr(admin().rfind(':'));
   EXPECT_EQ(http_get(reachable, "/metrics").status, 200);
@@ -157,9 +155,8 @@ TEST_F(AdminServerTest, D7AnAdminOpenToTheNetworkServesOnlyWhatMetricsServes) {
   EXPECT_EQ(http_get(reachable, "/api/v1/status").status, 404);
 }
 
-TEST_F(AdminServerTest, WarnsOfNothingOnLoopback) {
+TEST_F(AdminServerTest, ListensOnIPv6) {
   start("0.0.0.0:0", "[::1]:0");
-  EXPECT_TRUE(server_->warnings().empty());
   EXPECT_THAT(admin(), testing::MatchesRegex("\\[::1\\]:[1-9][0-9]*"));
 }
 
@@ -167,7 +164,6 @@ TEST_F(AdminServerTest, ServesOnAUnixSocketOfItsOwner) {
   const std::string path = socket_path();
   start("", "unix:" + path);
   EXPECT_EQ(admin(), "unix:" + path);
-  EXPECT_TRUE(server_->warnings().empty());
   struct stat info {};
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777U, 0600U);

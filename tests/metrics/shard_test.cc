@@ -117,7 +117,6 @@ TEST(Shard, AddsOctetsWordsAndTheRest) {
   shard.on_literal(imap::Direction::server_to_client, 7);
   shard.on_authored(proxy::Authored::bye);
   shard.on_capability_removed();
-  shard.on_capability_finding(imap::CapabilityFinding::logindisabled);
   shard.on_authenticated();
   shard.on_bye(imap::ByeReason::inactivity);
   shard.on_anomaly(imap::Anomaly::client_bare_lf);

@@ -6,7 +6,7 @@
 
 #include <thread>
 
-#include "peers.h"
+#include "tests/proxy/peers.h"
 
 namespace imapmeter::proxy {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/epoll.h>
 
-#include "peers.h"
+#include "tests/proxy/peers.h"
 
 namespace imapmeter::proxy {
 namespace {

@@ -13,8 +13,7 @@ TEST(LogLimiter, OneLineOfAClassInTenSecondsAndTheRestCounted) {
   std::uint64_t left_out = 99;
   EXPECT_TRUE(limiter.allow(LogClass::upstream_connect, start, left_out));
   EXPECT_EQ(left_out, 0U);
-  for (int i = 0; i < 500; ++i)
-    EXPECT_FALSE(limiter.allow(LogClass::upstream_connect, start + seconds(9), left_out));
+  for (int i = 0; i < 500; ++i) EXPECT_FALSE(limiter.allow(LogClass::upstream_connect, start + seconds(9), left_out));
   EXPECT_TRUE(limiter.allow(LogClass::client_handshake, start + seconds(9), left_out)) << "another class";
   EXPECT_TRUE(limiter.allow(LogClass::upstream_connect, start + seconds(10), left_out));
   EXPECT_EQ(left_out, 500U);

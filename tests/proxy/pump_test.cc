@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "peers.h"
+#include "tests/proxy/peers.h"
 
 namespace imapmeter::proxy {
 namespace {
@@ -80,7 +80,8 @@ TEST_F(Pump, EveryOctetArrivesInOrderThroughASlowSink) {
   std::string received;
   while (received.size() < all.size()) {
     if (sent < all.size()) {
-      const ssize_t took = write(source_.get(), all.data() + sent, std::min<std::size_t>(all.size() - sent, 1 + random() % 65536));
+      const ssize_t took =
+          write(source_.get(), all.data() + sent, std::min<std::size_t>(all.size() - sent, 1 + random() % 65536));
       if (took > 0) sent += static_cast<std::size_t>(took);
     }
     run();

@@ -11,8 +11,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "peers.h"
 #include "proxy/self_signed.h"
+#include "tests/proxy/peers.h"
 
 namespace imapmeter::proxy {
 namespace {
@@ -188,19 +188,23 @@ class Tickets : public Handshakes, public testing::WithParamInterface<int> {
   void full_handshake() {
     ASSERT_EQ(shake([](SSL* ssl) { SSL_set_max_proto_version(ssl, GetParam()); }, &ticket_), HandshakeResult::ok);
   }
-  bool resumes() {
+  bool resumes(SSL_SESSION** next = nullptr) {
     bool resumed = false;
     EXPECT_EQ(shake(
                   [this](SSL* ssl) {
                     SSL_set_max_proto_version(ssl, GetParam());
                     SSL_set_session(ssl, ticket_);
                   },
-                  nullptr, &resumed),
+                  next, &resumed),
               HandshakeResult::ok);
     return resumed;
   }
-  void TearDown() override { SSL_SESSION_free(ticket_); }
+  void TearDown() override {
+    SSL_SESSION_free(ticket_);
+    SSL_SESSION_free(next_);
+  }
   SSL_SESSION* ticket_ = nullptr;
+  SSL_SESSION* next_ = nullptr;
 };
 
 TEST_P(Tickets, ResumeAlsoInANewGenerationOfContexts) {
@@ -208,6 +212,24 @@ TEST_P(Tickets, ResumeAlsoInANewGenerationOfContexts) {
   EXPECT_TRUE(resumes());
   server_ = make_server_tls(test::self_signed_listener(), keys_);
   EXPECT_TRUE(resumes());
+}
+
+// A TLS 1.3 client that used its only ticket would make a full handshake every other time.
+TEST_P(Tickets, AResumedHandshakeGivesATls13ClientTheNextTicket) {
+  full_handshake();
+  EXPECT_TRUE(resumes(&next_));
+  EXPECT_EQ(SSL_SESSION_is_resumable(next_), 1);
+  if (GetParam() == TLS1_3_VERSION) {
+    std::swap(ticket_, next_);
+    EXPECT_TRUE(resumes());
+    const unsigned char* first = nullptr;
+    const unsigned char* second = nullptr;
+    std::size_t sizes[2] = {};
+    SSL_SESSION_get0_ticket(ticket_, &first, &sizes[0]);
+    SSL_SESSION_get0_ticket(next_, &second, &sizes[1]);
+    EXPECT_NE(std::string_view(reinterpret_cast<const char*>(first), sizes[0]),
+              std::string_view(reinterpret_cast<const char*>(second), sizes[1]));
+  }
 }
 
 TEST_P(Tickets, ResumeOneRotationLaterAndNotTwo) {

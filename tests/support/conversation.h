@@ -79,6 +79,7 @@ struct Conversation {
 struct Heard {
   std::vector<std::string> events;
   std::string to_client;  // what server() gave out
+  imap::CapabilityFindings findings;
   friend bool operator==(const Heard&, const Heard&) = default;
 };
 
@@ -115,6 +116,7 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   heard.to_client.append(held.data(), held.size());
   tracker.finish();
   heard.events = std::move(log.lines);
+  heard.findings = rules.findings;
   return heard;
 }
 

@@ -37,7 +37,6 @@ struct EventCount final : imap::Observer {
   void on_anomaly(imap::Anomaly) noexcept override { ++anomalies; }
   void on_opaque(imap::OpaqueReason) noexcept override { ++opaque; }
   void on_capability_removed() noexcept override { ++words_removed; }
-  void on_capability_finding(imap::CapabilityFinding) noexcept override {}
   void on_outcome(imap::Outcome) noexcept override { ++outcomes; }
 };
 

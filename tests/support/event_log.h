@@ -49,9 +49,6 @@ class EventLog final : public imap::Observer {
   }
   void on_opaque(imap::OpaqueReason reason) noexcept override { add({"opaque", name(reason)}); }
   void on_capability_removed() noexcept override { add({"capability_removed"}); }
-  void on_capability_finding(imap::CapabilityFinding finding) noexcept override {
-    add({"capability_finding", name(finding)});
-  }
   void on_outcome(imap::Outcome outcome) noexcept override { add({"outcome", name(outcome)}); }
 
  private:

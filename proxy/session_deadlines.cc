@@ -1,0 +1,100 @@
+// What a session waits for, and for how long. Each wait has a setting.
+#include <algorithm>
+
+#include "proxy/session.h"
+#include "proxy/worker.h"
+
+namespace imapmeter::proxy {
+namespace {
+
+using imap::Direction;
+
+constexpr std::chrono::seconds longest_hold{1};         // of an unfinished capability word
+constexpr std::chrono::milliseconds delivery_poll{20};  // has the peer acknowledged all, so that RST may follow?
+
+}  // namespace
+
+void Session::on_deadline() {
+  armed_for_ = TimePoint::max();
+  check_deadlines();
+  arm();
+}
+
+void Session::check_deadlines() {
+  if (try_drain() || next_deadline() > now()) return;
+  switch (state_) {
+    case State::handshake:
+      context_.observer->on_handshake({.side = Side::client, .result = HandshakeResult::timeout});
+      return force_close(CloseReason::client_handshake_timeout);
+    case State::connect:
+      return fail_connect(CloseReason::upstream_connect_timeout, ConnectResult::timeout);
+    case State::upstream_handshake:
+      context_.observer->on_handshake({.side = Side::upstream, .result = HandshakeResult::timeout});
+      return fail_connect(CloseReason::upstream_tls_error, ConnectResult::timeout);
+    case State::relay:
+      return check_relay_deadlines();
+    case State::farewell:
+      return finish();
+    case State::gone:
+      return;
+  }
+}
+
+void Session::check_relay_deadlines() {
+  const config::Timeouts& timeouts = snapshot_->timeouts;
+  if (held_since_ != TimePoint{} && now() >= held_since_ + longest_hold) flush_held();
+  settle(Direction::server_to_client, client_);
+  settle(Direction::client_to_server, upstream_);
+  if (state_ != State::relay) return;
+  if (reason_ && now() >= progress_ + timeouts.half_close) return finish();
+  if (!connect_told_ && now() >= state_since_ + timeouts.greeting) {
+    connect_told_ = true;
+    context_.observer->on_upstream_connect(0, ConnectResult::greeting);
+    reason_ = CloseReason::upstream_greeting_timeout;
+    return relayed_ ? finish() : say_bye(bye_unavailable);
+  }
+  for (const Direction direction : {Direction::server_to_client, Direction::client_to_server}) {
+    const TimePoint since = blocked_since_[static_cast<std::size_t>(direction)];
+    if (since == TimePoint{} || now() < since + timeouts.stall) continue;
+    return force_close(direction == Direction::server_to_client ? CloseReason::client_stall
+                                                                : CloseReason::upstream_stall);
+  }
+}
+
+TimePoint Session::next_deadline() const noexcept {
+  const config::Timeouts& timeouts = snapshot_->timeouts;
+  switch (state_) {
+    case State::handshake:
+      return accepted_ + timeouts.handshake;
+    case State::connect:
+      return state_since_ + timeouts.connect;
+    case State::upstream_handshake:
+      return state_since_ + timeouts.handshake;
+    case State::farewell:
+      return state_since_ + timeouts.half_close;
+    case State::gone:
+      return TimePoint::max();
+    case State::relay:
+      break;
+  }
+  TimePoint next = TimePoint::max();
+  if (!connect_told_) next = state_since_ + timeouts.greeting;
+  if (held_since_ != TimePoint{}) next = std::min(next, held_since_ + longest_hold);
+  for (const TimePoint since : blocked_since_)
+    if (since != TimePoint{}) next = std::min(next, since + timeouts.stall);
+  if (reason_) next = std::min(next, progress_ + timeouts.half_close);
+  for (const Flow& each : flows_)
+    if (each.end == Io::reset && !each.closed) next = std::min(next, now() + delivery_poll);
+  return next;
+}
+
+void Session::arm() {
+  if (state_ == State::gone) return;
+  TimePoint next = next_deadline();
+  if (now() < drain_at_) next = std::min(next, drain_at_);
+  if (next >= armed_for_) return;  // what is armed comes first; it will look again
+  armed_for_ = next;
+  worker_.loop.arm(*this, next);
+}
+
+}  // namespace imapmeter::proxy
