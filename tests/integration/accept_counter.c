@@ -27,11 +27,13 @@ static int counted(int fd) {
 }
 
 int accept4(int fd, struct sockaddr* address, socklen_t* length, int flags) {
-  int (*real)(int, struct sockaddr*, socklen_t*, int) = (int (*)(int, struct sockaddr*, socklen_t*, int))dlsym(RTLD_NEXT, "accept4");
+  int (*real)(int, struct sockaddr*, socklen_t*, int) =
+      (int (*)(int, struct sockaddr*, socklen_t*, int))dlsym(RTLD_NEXT, "accept4");
   return counted(real(fd, address, length, flags));
 }
 
 int accept(int fd, struct sockaddr* address, socklen_t* length) {
-  int (*real)(int, struct sockaddr*, socklen_t*) = (int (*)(int, struct sockaddr*, socklen_t*))dlsym(RTLD_NEXT, "accept");
+  int (*real)(int, struct sockaddr*, socklen_t*) =
+      (int (*)(int, struct sockaddr*, socklen_t*))dlsym(RTLD_NEXT, "accept");
   return counted(real(fd, address, length));
 }

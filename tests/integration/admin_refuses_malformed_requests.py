@@ -29,7 +29,8 @@ MALFORMED = {
     "Expect": get(b"/metrics", b"Expect: 100-continue\r\nContent-Length: 5\r\n"),
     "HTTP/0.9, empty header": b"GET /metrics\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "length and chunked": get(b"/metrics", b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + b"0\r\n\r\n" + SMUGGLED,
+    "length and chunked": get(b"/metrics", b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")
+                          + b"0\r\n\r\n" + SMUGGLED,
     "two lengths": get(b"/metrics", b"Content-Length: 0\r\nContent-Length: 5\r\n") + SMUGGLED,
     "chunked, misspelt": get(b"/metrics", b"Transfer-Encoding: xchunked\r\n") + b"0\r\n\r\n" + SMUGGLED,
     "space before the colon": get(b"/metrics", b"Content-Length : 60\r\n") + SMUGGLED,
