@@ -250,6 +250,7 @@ bool run(const Run& options, Listener& listener, std::vector<SessionPlan> plans,
   }
   {
     std::vector<std::jthread> threads;
+    threads.reserve(loops.size());
     for (Loop& loop : loops) threads.emplace_back([&loop] { loop.run(); });
   }
   bool good = true;

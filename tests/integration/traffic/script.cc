@@ -32,7 +32,7 @@ Flow flow(const std::shared_ptr<const Script>& script, const Stream& stream) {
 
 }  // namespace
 
-SessionPlan plan_script(std::shared_ptr<const Script> script, bool client_first) {
+SessionPlan plan_script(const std::shared_ptr<const Script>& script, bool client_first) {
   SessionPlan plan;
   plan.client_to_server = flow(script, script->client);
   plan.server_to_client = flow(script, script->server);

@@ -31,6 +31,6 @@ struct Script {
   void server_waits() { server.gates.push_back({server.octets.size(), client.octets.size()}); }
 };
 
-SessionPlan plan_script(std::shared_ptr<const Script> script, bool client_first);
+SessionPlan plan_script(const std::shared_ptr<const Script>& script, bool client_first);
 
 }  // namespace traffic
