@@ -211,6 +211,7 @@ class OctetSource : public Source {
     }};
     const auto& [sent, expected] = random_.pick(lines);
     piece_ += filtered_ ? expected : sent;
+    if (filtered_) made_ += sent.size() - expected.size();  // both ends count what is sent
   }
 
   void client_item(std::uint64_t octets) {
