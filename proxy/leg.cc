@@ -114,13 +114,11 @@ Io Leg::classify(int result) noexcept {
     case SSL_ERROR_WANT_WRITE:
       return Io::again;
     case SSL_ERROR_ZERO_RETURN:
-      return Io::eof;
+      return fin_ ? Io::truncated : Io::eof;  // close_notify is read before the FIN that follows it
     default:
       break;
   }
   if (reset_) return Io::reset;
-  // OpenSSL 3 reports a FIN without close_notify as a protocol error ("unexpected eof")
-  if (fin_ && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) return Io::truncated;
   return fin_ && ERR_peek_error() == 0 ? Io::truncated : Io::tls_error;
 }
 

@@ -26,6 +26,7 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr std::chrono::seconds trim_interval{1};
 constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
 
 // Passwords pass through this process: no core file, no ptrace by others of the same user, no new privileges.
@@ -56,7 +57,8 @@ class Control {
         server_(server),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         timer_(context_),
-        ticket_timer_(context_) {
+        ticket_timer_(context_),
+        trim_timer_(context_) {
     for (std::size_t upstream = 0; upstream < config.upstreams.size(); ++upstream) {
       const auto& servers = config.upstreams[upstream].servers;
       for (std::size_t number = 0; number < servers.size(); ++number)
@@ -83,6 +85,7 @@ class Control {
   void run() {
     await_signal();
     await_rotation();
+    await_trim();
     context_.restart();
     context_.run();
   }
@@ -112,6 +115,15 @@ class Control {
     });
   }
 
+  void await_trim() {
+    trim_timer_.expires_after(trim_interval);
+    trim_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      server_.trim_memory();
+      await_trim();
+    });
+  }
+
   void drain() {
     const auto limit = config_.timeouts.drain;
     proxy::log_info("draining, for at most {} ms", limit.count());
@@ -128,6 +140,7 @@ class Control {
   asio::signal_set signals_;
   asio::steady_timer timer_;
   asio::steady_timer ticket_timer_;
+  asio::steady_timer trim_timer_;
   std::list<proxy::NameLookup> lookups_;
 };
 

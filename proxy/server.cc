@@ -1,5 +1,6 @@
 #include "proxy/server.h"
 
+#include <malloc.h>
 #include <openssl/rand.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t spare_descriptors = 16;  // for scrapes, certificates, look-ups
 constexpr unsigned most_workers = 4;
+constexpr std::size_t trim_worthwhile = 100;  // sessions; fewer leave little behind
 
 std::size_t index_of(const std::vector<config::Upstream>& upstreams, const std::string& name) {
   const auto found = std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& u) { return u.name == name; });
@@ -130,6 +132,15 @@ void Server::start() {
       if (--running_ == 0 && on_drained_) on_drained_();
     });
   }
+}
+
+// The allocator keeps what a flood of handshakes has left in pieces; it is of no use to the sessions that stay.
+void Server::trim_memory() {
+  const std::size_t sessions = load_.total.load(std::memory_order_relaxed);
+  peak_sessions_ = std::max(peak_sessions_, sessions);
+  if (peak_sessions_ < trim_worthwhile || sessions > peak_sessions_ / 2) return;
+  malloc_trim(0);
+  peak_sessions_ = sessions;
 }
 
 void Server::drain(std::chrono::milliseconds spread, std::function<void()> on_drained) {

@@ -37,6 +37,8 @@ class Server {
   void set_addresses(std::size_t upstream, std::size_t server, std::vector<SocketAddress> addresses);
   void start();
   void rotate_ticket_keys() { tickets_.rotate(); }
+  // Gives memory back to the system when many sessions have ended since the last call. Call about once a second.
+  void trim_memory();
   // `on_drained` is called on the last worker's thread.
   void drain(std::chrono::milliseconds spread, std::function<void()> on_drained);
   // Ends what is left of a drain. join() then returns soon.
@@ -53,6 +55,7 @@ class Server {
   Load load_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
+  std::size_t peak_sessions_ = 0;  // since memory was last given back
   std::atomic<unsigned> running_{0};
   std::atomic<std::size_t> forced_{0};
   std::function<void()> on_drained_;

@@ -302,8 +302,7 @@ Phase Session::phase() const noexcept {
   if (tracker_.ever_authenticated()) return Phase::authenticated;
   if (tracker_.greeting_seen()) return Phase::login;
   if (relaying_) return Phase::greeting;
-  const bool shaken = client_.ssl() == nullptr || SSL_is_init_finished(client_.ssl()) == 1;
-  return shaken ? Phase::connect : Phase::handshake;
+  return dialled_ ? Phase::connect : Phase::handshake;
 }
 
 }  // namespace imapmeter::proxy

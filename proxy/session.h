@@ -125,6 +125,7 @@ class Session final : public EventSource, private Tap {
   std::uint16_t address_ = 0;  // the next one to try
   State state_ = State::handshake;
   std::optional<CloseReason> reason_;
+  bool dialled_ = false;       // the client's TLS, if any, stands
   bool relaying_ = false;      // the relay has begun
   bool relayed_ = false;       // something of the server has been read for the client
   bool connect_told_ = false;  // on_upstream_connect has been called

@@ -86,6 +86,7 @@ void Session::client_handshake() {
 
 void Session::dial() {
   state_ = State::connect;
+  dialled_ = true;
   state_since_ = now();
   address_ = 0;
   if (upstream().servers.front().addresses.empty()) {

@@ -21,7 +21,9 @@ void Session::on_deadline() {
 }
 
 void Session::check_deadlines() {
-  if (try_drain() || next_deadline() > now()) return;
+  if (try_drain()) return;
+  // The relay has several at once, and one that moves with the clock: it looks at each.
+  if (state_ != State::relay && next_deadline() > now()) return;
   switch (state_) {
     case State::handshake:
       context_.observer->on_handshake({.side = Side::client, .result = HandshakeResult::timeout});
@@ -46,7 +48,11 @@ void Session::check_relay_deadlines() {
   settle(Direction::server_to_client, client_);
   settle(Direction::client_to_server, upstream_);
   if (state_ != State::relay) return;
-  if (reason_ && now() >= progress_ + timeouts.half_close) return finish();
+  if (reason_ && now() >= progress_ + timeouts.half_close) {
+    if (flow(Direction::server_to_client).end == Io::reset) reset_on_close(client_.fd());
+    if (flow(Direction::client_to_server).end == Io::reset) reset_on_close(upstream_.fd());
+    return finish();
+  }
   if (!connect_told_ && now() >= state_since_ + timeouts.greeting) {
     connect_told_ = true;
     context_.observer->on_upstream_connect(0, ConnectResult::greeting);

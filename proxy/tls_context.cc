@@ -38,7 +38,9 @@ SslContext make_context(const SSL_METHOD* method) {
   check(SSL_CTX_set_cipher_list(raw, tls1_2_ciphers) == 1, "cannot set the TLS 1.2 ciphers");
   check(SSL_CTX_set_ciphersuites(raw, tls1_3_ciphers) == 1, "cannot set the TLS 1.3 ciphers");
   check(SSL_CTX_set1_groups_list(raw, groups) == 1, "cannot set the TLS groups");
-  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  // A FIN without close_notify is told apart by the leg; to OpenSSL it would be an error after which nothing can be
+  // written, and a client that has only ended its own direction would lose the last replies.
+  SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_NO_AUTO_CHAIN);
   SSL_CTX_set_read_ahead(raw, 1);

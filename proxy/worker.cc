@@ -12,7 +12,7 @@ namespace imapmeter::proxy {
 namespace {
 
 constexpr std::size_t accepts_per_turn = 16;
-constexpr std::chrono::milliseconds accept_pause{200};  // without descriptors or memory: 5 looks a second, no spin
+constexpr std::chrono::milliseconds accept_pause{300};  // without descriptors or memory: 3 looks a second, no spin
 constexpr std::size_t lent_tag_blocks = 1024;           // sessions of one worker that may pipeline deeply at once
 constexpr std::chrono::milliseconds drain_step{10};     // between two closes in a drain, unless there are too many
 

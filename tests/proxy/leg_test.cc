@@ -123,6 +123,8 @@ TEST_F(TlsLeg, FinWithoutCloseNotifyIsATruncation) {
   Io end = Io::ok;
   EXPECT_EQ(read(end), "x");
   EXPECT_EQ(end, Io::truncated);
+  EXPECT_EQ(leg_.write(std::string_view("* BYE late\r\n")), Io::ok) << "the peer has ended its own direction only";
+  EXPECT_EQ(peer_->read_all(), "* BYE late\r\n");
 }
 
 TEST_F(TlsLeg, EndWritingSendsCloseNotifyOnlyWhenAsked) {
