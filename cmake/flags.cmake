@@ -38,8 +38,10 @@ endforeach()
 target_compile_definitions(imapmeter_flags INTERFACE _GLIBCXX_ASSERTIONS)
 
 if(IMAPMETER_SANITIZE)
-  # g++ 12 sees uninitialised octets in fmt's headers once they are instrumented
-  target_compile_options(imapmeter_flags INTERFACE -Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # g++ 12 sees uninitialised octets in fmt's headers once they are instrumented
+    target_compile_options(imapmeter_flags INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
   target_compile_options(imapmeter_flags INTERFACE -fsanitize=${IMAPMETER_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(imapmeter_flags INTERFACE -fsanitize=${IMAPMETER_SANITIZE})
   if(IMAPMETER_SANITIZE STREQUAL thread)
