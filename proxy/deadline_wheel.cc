@@ -17,7 +17,10 @@ std::uint64_t DeadlineWheel::tick_of(TimePoint at) const noexcept {
 
 void DeadlineWheel::arm(Deadline& deadline, TimePoint at) noexcept {
   cancel(deadline);
-  const std::uint64_t due = std::clamp(tick_of(at), current_ + 1, current_ + slots - 1);
+  // An owner whose deadline lies in the past has its next look in a later turn, or this turn would never end. What is
+  // put into a slot that take_due() has not passed yet would be early, which is allowed.
+  const std::uint64_t from = std::max(current_, reached_);
+  const std::uint64_t due = std::clamp(tick_of(at), from + 1, from + slots - 1);
   Deadline& head = heads_[due % slots];
   deadline.previous = head.previous;
   deadline.next = &head;
@@ -50,8 +53,8 @@ std::optional<TimePoint> DeadlineWheel::next_due() const noexcept {
 }
 
 Deadline* DeadlineWheel::take_due(TimePoint now) noexcept {
-  const auto reached = now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / tick);
-  while (current_ < reached) {
+  reached_ = std::max(reached_, now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / tick));
+  while (current_ < reached_) {
     Deadline& head = heads_[(current_ + 1) % slots];
     if (head.next != &head) {
       Deadline* due = head.next;

@@ -41,6 +41,7 @@ class DeadlineWheel {
 
   TimePoint start_;
   std::uint64_t current_ = 0;            // the tick up to which all slots have been emptied
+  std::uint64_t reached_ = 0;            // take_due() is on its way to here: nothing is put in front of it
   std::array<Deadline, slots> heads_{};  // circular lists
   // One bit per slot that may hold something: a bit is set by arm() and cleared when its slot is found empty.
   mutable std::array<std::uint64_t, slots / 64> occupied_{};

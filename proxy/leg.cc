@@ -27,10 +27,11 @@ struct BatchingBio {
     Leg& leg = *static_cast<Leg*>(BIO_get_data(bio));
     BIO_clear_retry_flags(bio);
     if (leg.fin_) return 0;
-    if (!leg.readable_) {
+    if (!leg.readable_ || leg.receives_left_ == 0) {
       BIO_set_retry_read(bio);
       return -1;
     }
+    --leg.receives_left_;
     const Leg::Read got = leg.read_plain({into, static_cast<std::size_t>(size)});
     if (got.octets > 0) return static_cast<int>(got.octets);
     if (got.status == Io::again) BIO_set_retry_read(bio);
@@ -124,6 +125,7 @@ Io Leg::classify(int result) noexcept {
 
 Io Leg::handshake() noexcept {
   clear_errors();
+  receives_left_ = UINT8_MAX;
   const int result = SSL_do_handshake(ssl_);
   const Io status = result == 1 ? Io::ok : classify(result);
   if (status == Io::again) drained_ = true;
@@ -169,6 +171,7 @@ Leg::Read Leg::read_plain(std::span<char> into) noexcept {
 Leg::Read Leg::read_tls(std::span<char> into) noexcept {
   Read result;
   result.status = Io::ok;
+  receives_left_ = static_cast<std::uint8_t>(2 + into.size() / min_quantum);
   while (result.octets < into.size()) {
     clear_errors();
     std::size_t got = 0;
@@ -176,12 +179,14 @@ Leg::Read Leg::read_tls(std::span<char> into) noexcept {
     result.octets += got;
     if (status == 1) continue;
     result.status = classify(status);
-    drained_ = result.status == Io::again;
+    // Records without payload, KeyUpdates for example, can use up the receives: then there is more to read.
+    drained_ = result.status == Io::again && !(readable_ && receives_left_ == 0);
     read_waits_ = SSL_want_write(ssl_);
     break;
   }
   // An answer to KeyUpdate, or an alert. When it can't be sent the next write or flush finds out.
   finish(Io::ok);
+  if (read_waits_ && !blocked()) read_waits_ = drained_ = false;
   return result;
 }
 
@@ -213,7 +218,7 @@ Io Leg::finish(Io status) noexcept {
 // Sends until the socket is full or broken (reset_); returns how many octets it took.
 std::size_t Leg::send_some(std::span<const char> octets) noexcept {
   std::size_t sent = 0;
-  while (writable_ && sent < octets.size()) {
+  while (writable_ && !broken_ && sent < octets.size()) {
     const ssize_t took = send(fd_.get(), octets.data() + sent, octets.size() - sent, MSG_NOSIGNAL);
     if (took >= 0) {
       sent += static_cast<std::size_t>(took);
@@ -221,7 +226,7 @@ std::size_t Leg::send_some(std::span<const char> octets) noexcept {
       writable_ = false;
     } else if (errno != EINTR) {
       broken_ = true;
-      reset_ = errno != EPIPE;  // EPIPE after the peer's FIN: what it sent before is still to be read
+      if (errno != EPIPE) reset_ = true;  // EPIPE after the peer's FIN: what it sent before is still to be read
       break;
     }
   }
@@ -239,7 +244,11 @@ Io Leg::keep(std::span<const char> octets) noexcept {
   if (octets.empty()) return Io::ok;
   unsent_.reset(new (std::nothrow) char[octets.size()]);
   if (unsent_ == nullptr) {
+    // No memory: both directions of this connection end, or the peer would wait for an answer that was dropped.
     broken_ = reset_ = true;
+    shutdown(fd_.get(), SHUT_RDWR);
+    readable_ = true;
+    drained_ = false;
     return Io::reset;
   }
   std::memcpy(unsent_.get(), octets.data(), octets.size());
@@ -253,8 +262,15 @@ Io Leg::flush() noexcept {
       send_some({unsent_.get() + unsent_begin_, static_cast<std::size_t>(unsent_size_ - unsent_begin_)}));
   if (blocked() && !broken_) return Io::again;
   drop_unsent();
-  if (std::exchange(read_waits_, false)) drained_ = false;
-  return broken_ ? Io::reset : Io::ok;
+  if (std::exchange(read_waits_, false) && !broken_) {
+    // What TLS could not send goes before anything else: the record is half written.
+    drained_ = false;
+    clear_errors();
+    SSL_do_handshake(ssl_);
+    finish(Io::ok);
+  }
+  if (broken_) return Io::reset;
+  return blocked() ? Io::again : Io::ok;
 }
 
 void Leg::drop_unsent() noexcept {
@@ -264,13 +280,15 @@ void Leg::drop_unsent() noexcept {
   unsent_begin_ = unsent_size_ = 0;
 }
 
-void Leg::end_writing(bool notify) noexcept {
-  if (notify && ssl_ != nullptr && !broken_) {
+bool Leg::end_writing(bool notify) noexcept {
+  if (notify && ssl_ != nullptr && !broken_ && (SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) == 0) {
     clear_errors();
     SSL_shutdown(ssl_);  // one close_notify; the peer's is not awaited
     finish(Io::ok);
   }
+  if (blocked()) return false;
   shutdown(fd_.get(), SHUT_WR);
+  return true;
 }
 
 }  // namespace imapmeter::proxy

@@ -77,7 +77,8 @@ class Leg {
   // Octets kept, as they go over the wire.
   std::size_t unsent() const noexcept { return unsent_size_ - unsent_begin_; }
   // Ends our direction: with close_notify first where `notify` and the leg has TLS; then FIN. Only while !blocked().
-  void end_writing(bool notify) noexcept;
+  // False: the close_notify is kept; call again when it has been flushed.
+  bool end_writing(bool notify) noexcept;
 
  private:
   friend struct BatchingBio;
@@ -97,14 +98,15 @@ class Leg {
   std::uint32_t unsent_begin_ = 0;
   std::uint32_t unsent_size_ = 0;
   Fd fd_;
-  bool readable_ = true;     // recv() may have something
-  bool writable_ = true;     // send() may take something
-  bool hung_up_ = false;     // a FIN or an error is there: read on to the end, short reads included
-  bool drained_ = false;     // nothing left to read until the next event
-  bool fin_ = false;         // recv() returned 0
-  bool reset_ = false;       // the peer sent RST or is out of reach
-  bool broken_ = false;      // send() failed for good
-  bool read_waits_ = false;  // TLS cannot read on before it has sent something (an answer to KeyUpdate)
+  bool readable_ = true;            // recv() may have something
+  bool writable_ = true;            // send() may take something
+  bool hung_up_ = false;            // a FIN or an error is there: read on to the end, short reads included
+  bool drained_ = false;            // nothing left to read until the next event
+  bool fin_ = false;                // recv() returned 0
+  bool reset_ = false;              // the peer sent RST or is out of reach
+  bool broken_ = false;             // send() failed for good
+  std::uint8_t receives_left_ = 0;  // recv() calls that this SSL call may make: a peer must not keep it busy for ever
+  bool read_waits_ = false;         // TLS cannot read on before it has sent something (an answer to KeyUpdate)
 };
 
 }  // namespace imapmeter::proxy

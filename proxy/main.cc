@@ -2,6 +2,7 @@
 #include <openssl/crypto.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <exception>
 #include <list>
+#include <thread>
 
 #include "config/args.h"
 #include "metrics/admin_server.h"
@@ -27,6 +29,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds trim_interval{1};
+constexpr std::chrono::seconds longest_end{3};   // of a drained process
 constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
 
 // Passwords pass through this process: no core file, no ptrace by others of the same user, no new privileges.
@@ -155,6 +158,15 @@ void print_ready(const config::Config& config, const proxy::Server& server, cons
   std::fflush(stdout);
 }
 
+// The sessions are gone. What is left may hang for reasons of its own: a log that nobody reads, a resolver that waits
+// for a dead name server.
+void end_within(std::chrono::seconds limit, int status) {
+  std::thread([limit, status] {
+    std::this_thread::sleep_for(limit);
+    _exit(status);
+  }).detach();
+}
+
 int serve(const config::Config& config, const std::vector<std::string>& warnings) {
   raise_descriptor_limit();
   const unsigned workers = config.workers == 0 ? proxy::default_workers() : config.workers;
@@ -178,9 +190,11 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   control.run();
 
   const std::size_t forced = server.join();
+  const int status = forced == 0 ? 0 : 1;
+  end_within(longest_end, status);
   if (forced != 0) proxy::log_warning("the drain's time is up: {} sessions were cut", forced);
   admin.stop();
-  return forced == 0 ? 0 : 1;
+  return status;
 }
 
 int run(int argc, char** argv) {

@@ -145,6 +145,7 @@ void Server::trim_memory() {
 
 void Server::drain(std::chrono::milliseconds spread, std::function<void()> on_drained) {
   on_drained_ = std::move(on_drained);
+  load_.draining.store(true, std::memory_order_release);
   for (auto& worker : workers_) worker->loop.post([&worker = *worker, spread] { worker.drain(spread); });
 }
 

@@ -159,6 +159,7 @@ void Session::relay() {
 
 // Remembers since when a side has not taken anything of what waits for it.
 void Session::watch_stall(Direction direction, const Leg& to, std::size_t unsent_before) noexcept {
+  if (to.unsent() < unsent_before) progress_ = now();
   TimePoint& since = blocked_since_[static_cast<std::size_t>(direction)];
   if (!to.blocked())
     since = TimePoint{};
@@ -191,7 +192,7 @@ void Session::settle(Direction direction, Leg& to) {
     return finish();
   }
   // Without close_notify from there, none from here: truncation stays detectable.
-  if (!ended.discard) to.end_writing(ended.end == Io::eof);
+  if (!ended.discard && !to.end_writing(ended.end == Io::eof)) return;
   ended.closed = true;
   if (flow(Direction::server_to_client).closed && flow(Direction::client_to_server).closed) finish();
 }
@@ -268,7 +269,7 @@ void Session::farewell() {
     if (flushed == Io::reset) return finish();
   }
   Flow& down = flow(Direction::server_to_client);
-  if (!down.closed) client_.end_writing(true);
+  if (!down.closed && !client_.end_writing(true)) return;
   down.closed = true;
   for (int reads = 0; client_.may_read(); ++reads) {
     if (reads == farewell_reads_per_turn) return worker_.loop.again(*this);

@@ -98,6 +98,7 @@ class Session final : public EventSource, private Tap {
 
   void check_deadlines();
   void check_relay_deadlines();
+  void connect_timed_out();
   TimePoint next_deadline() const noexcept;
   void arm();
 
@@ -121,6 +122,7 @@ class Session final : public EventSource, private Tap {
   TimePoint held_since_{};  // capability octets are held back; the epoch: none
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
+  int unacknowledged_ = 0;  // by the client's system, when the half-close deadline last looked
   std::uint16_t listener_;
   std::uint16_t address_ = 0;  // the next one to try
   State state_ = State::handshake;

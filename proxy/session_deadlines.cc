@@ -1,5 +1,6 @@
 // What a session waits for, and for how long. Each wait has a setting.
 #include <algorithm>
+#include <cerrno>
 
 #include "proxy/session.h"
 #include "proxy/worker.h"
@@ -29,7 +30,7 @@ void Session::check_deadlines() {
       context_.observer->on_handshake({.side = Side::client, .result = HandshakeResult::timeout});
       return force_close(CloseReason::client_handshake_timeout);
     case State::connect:
-      return fail_connect(CloseReason::upstream_connect_timeout, ConnectResult::timeout);
+      return connect_timed_out();
     case State::upstream_handshake:
       context_.observer->on_handshake({.side = Side::upstream, .result = HandshakeResult::timeout});
       return fail_connect(CloseReason::upstream_tls_error, ConnectResult::timeout);
@@ -42,6 +43,14 @@ void Session::check_deadlines() {
   }
 }
 
+void Session::connect_timed_out() {
+  if (address_ == upstream().servers.front().addresses.size())
+    return fail_connect(CloseReason::upstream_connect_timeout, ConnectResult::timeout);
+  upstream_.close();
+  errno = ETIMEDOUT;
+  dial_next();
+}
+
 void Session::check_relay_deadlines() {
   const config::Timeouts& timeouts = snapshot_->timeouts;
   if (held_since_ != TimePoint{} && now() >= held_since_ + longest_hold) flush_held();
@@ -49,6 +58,13 @@ void Session::check_relay_deadlines() {
   settle(Direction::client_to_server, upstream_);
   if (state_ != State::relay) return;
   if (reason_ && now() >= progress_ + timeouts.half_close) {
+    // Our RST would destroy what the system still holds for a slow client: while that shrinks, it is progress.
+    const int waiting = unacknowledged(client_.fd());
+    if (waiting != 0 && waiting != unacknowledged_) {
+      unacknowledged_ = waiting;
+      progress_ = now();
+      return;
+    }
     if (flow(Direction::server_to_client).end == Io::reset) reset_on_close(client_.fd());
     if (flow(Direction::client_to_server).end == Io::reset) reset_on_close(upstream_.fd());
     return finish();
@@ -56,7 +72,7 @@ void Session::check_relay_deadlines() {
   if (!connect_told_ && now() >= state_since_ + timeouts.greeting) {
     connect_told_ = true;
     context_.observer->on_upstream_connect(0, ConnectResult::greeting);
-    reason_ = CloseReason::upstream_greeting_timeout;
+    if (!reason_) reason_ = CloseReason::upstream_greeting_timeout;
     return relayed_ ? finish() : say_bye(bye_unavailable);
   }
   for (const Direction direction : {Direction::server_to_client, Direction::client_to_server}) {
@@ -72,8 +88,11 @@ TimePoint Session::next_deadline() const noexcept {
   switch (state_) {
     case State::handshake:
       return accepted_ + timeouts.handshake;
-    case State::connect:
-      return state_since_ + timeouts.connect;
+    case State::connect: {
+      // Each address has its share: one that swallows everything must not hide the next.
+      const auto addresses = static_cast<int>(upstream().servers.front().addresses.size());
+      return state_since_ + timeouts.connect * std::max<int>(address_, 1) / std::max(addresses, 1);
+    }
     case State::upstream_handshake:
       return state_since_ + timeouts.handshake;
     case State::farewell:
@@ -85,7 +104,8 @@ TimePoint Session::next_deadline() const noexcept {
   }
   TimePoint next = TimePoint::max();
   if (!connect_told_) next = state_since_ + timeouts.greeting;
-  if (held_since_ != TimePoint{}) next = std::min(next, held_since_ + longest_hold);
+  // Nothing can be let go while the client is full.
+  if (held_since_ != TimePoint{} && !client_.blocked()) next = std::min(next, held_since_ + longest_hold);
   for (const TimePoint since : blocked_since_)
     if (since != TimePoint{}) next = std::min(next, since + timeouts.stall);
   if (reason_) next = std::min(next, progress_ + timeouts.half_close);

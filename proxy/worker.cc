@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "proxy/log.h"
 
@@ -47,7 +48,10 @@ class Worker::Acceptor final : public EventSource {
   }
 
  private:
-  void resume() { worker_.loop.add(fd_, *this, 0, EPOLLIN | EPOLLEXCLUSIVE); }
+  void resume() {
+    if (!worker_.loop.add(fd_, *this, 0, EPOLLIN | EPOLLEXCLUSIVE))
+      worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
+  }
 
   // Connections wait in the kernel's queue meanwhile.
   bool pause(const char* why) {
@@ -108,8 +112,9 @@ void Worker::prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector
 
 void Worker::run() { loop.run(); }
 
-// Itself, unless a peer holds clearly fewer sessions.
+// Itself, unless a peer holds clearly fewer sessions. In a drain itself: a peer may have stopped already.
 Worker& Worker::lightest() {
+  if (load_.draining.load(std::memory_order_acquire)) return *this;
   const auto sessions_of = [&](std::size_t i) { return load_.per_worker[i].load(std::memory_order_relaxed); };
   std::size_t best = number_;
   for (std::size_t i = 0; i < peers_.size(); ++i)
@@ -119,11 +124,16 @@ Worker& Worker::lightest() {
 }
 
 void Worker::adopt(Fd client, std::size_t listener) {
-  auto made = std::make_unique<Session>(*this, snapshot_, listener, std::move(client));
-  Session& session = *made;
-  session.index = sessions_.size();
-  sessions_.push_back(std::move(made));
+  try {
+    sessions_.push_back(std::make_unique<Session>(*this, snapshot_, listener, std::move(client)));
+  } catch (const std::bad_alloc&) {
+    log_limited(LogClass::internal, "no memory for a new session");
+    return uncount();
+  }
+  Session& session = *sessions_.back();
+  session.index = sessions_.size() - 1;
   session.start();
+  if (forced_) return session.force_close(CloseReason::drain_forced);
   if (draining_) session.drain(loop.now());
 }
 
@@ -134,9 +144,13 @@ void Worker::remove(Session& session) {
     sessions_[session.index]->index = session.index;
   }
   sessions_.pop_back();
+  loop.retire(std::move(owner));
+  uncount();
+}
+
+void Worker::uncount() {
   load_.total.fetch_sub(1, std::memory_order_relaxed);
   load_.per_worker[number_].fetch_sub(1, std::memory_order_relaxed);
-  loop.retire(std::move(owner));
   stop_when_drained();
 }
 
@@ -156,7 +170,7 @@ void Worker::drain(std::chrono::milliseconds spread) {
 }
 
 std::size_t Worker::force() {
-  draining_ = true;
+  draining_ = forced_ = true;
   const std::size_t left = sessions_.size();
   while (!sessions_.empty()) sessions_.back()->force_close(CloseReason::drain_forced);
   stop_when_drained();

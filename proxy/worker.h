@@ -35,7 +35,8 @@ struct Load {
   explicit Load(unsigned workers) : per_worker(workers) {}
   std::vector<std::atomic<std::size_t>> per_worker;  // sessions, those on their way to a worker included
   std::atomic<std::size_t> total{0};
-  std::size_t limit = 0;  // sessions that the descriptors of this process suffice for
+  std::atomic<bool> draining{false};  // set before any worker is told
+  std::size_t limit = 0;              // sessions that the descriptors of this process suffice for
 };
 
 class Worker {
@@ -73,6 +74,7 @@ class Worker {
   class Acceptor;
 
   Worker& lightest();
+  void uncount();
   void stop_when_drained();
 
   const unsigned number_;
@@ -85,6 +87,7 @@ class Worker {
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::unique_ptr<Session>> sessions_;
   bool draining_ = false;
+  bool forced_ = false;
 };
 
 }  // namespace imapmeter::proxy

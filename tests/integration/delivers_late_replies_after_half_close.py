@@ -26,7 +26,7 @@ def by_fin(client):
 
 class DeliversLateRepliesAfterHalfClose(IntegrationCase):
     def test_B1_one_sided_close_notify(self):
-        self.late_replies(by_close_notify, by_close_notify_and_fin)
+        self.late_replies(by_close_notify, by_close_notify_and_fin, by_fin)
 
     def test_B1_plain_listener(self):
         self.late_replies(by_fin, tls=False)

@@ -68,6 +68,21 @@ TEST(DeadlineWheel, OneSlotHoldsMany) {
   EXPECT_EQ(fired, many.size());
 }
 
+// A session that could not act on its deadline armed it again, in the past: the worker's turn never ended.
+TEST(DeadlineWheel, ADeadlineArmedInThePastComesInALaterTurn) {
+  DeadlineWheel wheel(start);
+  Deadline deadline;
+  const TimePoint now = start + seconds(5);
+  wheel.arm(deadline, start + seconds(1));
+  int fired = 0;
+  while (wheel.take_due(now) != nullptr) {
+    ASSERT_LT(++fired, 10);
+    wheel.arm(deadline, start);
+  }
+  EXPECT_EQ(fired, 1);
+  EXPECT_EQ(wheel.take_due(now + 2 * DeadlineWheel::tick), &deadline);
+}
+
 TEST(DeadlineWheel, SurvivesALongSleep) {
   DeadlineWheel wheel(start);
   Deadline deadline;
