@@ -181,6 +181,34 @@ TEST_F(TlsLeg, KeyUpdatesFromAPeerThatDoesNotReadTakeNoMemoryAndLoseNothing) {
   EXPECT_EQ(received.size(), sent.size());
 }
 
+// OpenSSL reads on by itself while records hold no payload: a peer that sends nothing else kept the worker for ever.
+TEST(KeyUpdateFlood, OneReadIsBoundedAndNothingIsLost) {
+  TicketKeys keys;
+  const auto server = make_server_tls(test::self_signed_listener(), keys);
+  ThreadBuffers buffers;
+  auto [near, far] = test::tcp_pair();
+  Leg leg;
+  leg.open(std::move(near), buffers);
+  ASSERT_TRUE(leg.start_tls(server->context(), true));
+  TlsPeer peer(std::move(far));
+  ASSERT_TRUE(peer.shake_hands(leg));
+  for (int i = 0; i < 5000; ++i) {  // 130 KiB of records without payload
+    SSL_key_update(peer.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    ASSERT_EQ(SSL_do_handshake(peer.ssl), 1);
+  }
+  peer.write("after");
+  leg.on_events(EPOLLIN);
+  std::string all;
+  int reads = 0;
+  for (; leg.may_read() && reads < 1000; ++reads) {
+    const auto room = buffers.scratch(min_quantum);
+    all.append(room.data(), leg.read(room).octets);
+  }
+  EXPECT_EQ(all, "after");
+  EXPECT_GT(reads, 2);
+  EXPECT_LT(reads, 1000);
+}
+
 TEST_F(TlsLeg, PlaintextImapIsNotTls) {
   test::write_all(peer_->fd.get(), "a1 LOGIN user password\r\n");
   leg_.on_events(EPOLLIN);
