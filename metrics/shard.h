@@ -15,9 +15,9 @@ namespace imapmeter::metrics {
 
 using Clock = imap::TimePoint (*)();
 
-// Written by its worker only; counts(), server() and rates() may be read on any thread at any time. 64 bytes apart, so
-// that two workers never write to one cache line.
-class alignas(64) Shard final : public imap::Observer, public proxy::Observer {
+// Written by its worker only; counts(), server() and rates() may be read on any thread at any time. Each is allocated by
+// itself and begins with what is only read, so that two workers do not write to one cache line.
+class Shard final : public imap::Observer, public proxy::Observer {
  public:
   // `servers`: how many the listener's upstream has; a number beyond them is not counted.
   explicit Shard(std::size_t servers, Clock clock = std::chrono::steady_clock::now);
