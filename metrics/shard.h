@@ -15,8 +15,8 @@ namespace imapmeter::metrics {
 
 using Clock = imap::TimePoint (*)();
 
-// Written by its worker only; counts(), server() and rates() may be read on any thread at any time. Each is allocated by
-// itself and begins with what is only read, so that two workers do not write to one cache line.
+// Written by its worker only; counts(), server() and rates() may be read on any thread at any time. Each is allocated
+// by itself and begins with what is only read, so that two workers do not write to one cache line.
 class Shard final : public imap::Observer, public proxy::Observer {
  public:
   // `servers`: how many the listener's upstream has; a number beyond them is not counted.
