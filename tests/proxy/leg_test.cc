@@ -198,15 +198,15 @@ TEST(KeyUpdateFlood, OneReadIsBoundedAndNothingIsLost) {
   }
   peer.write("after");
   leg.on_events(EPOLLIN);
+  leg.read(buffers.scratch(min_quantum));
+  EXPECT_TRUE(leg.may_read()) << "one read has read all of the flood";
   std::string all;
-  int reads = 0;
-  for (; leg.may_read() && reads < 1000; ++reads) {
+  for (int reads = 0; all.empty() && reads < 1000; ++reads) {
+    leg.on_events(EPOLLIN);  // the rest arrives as the receive window opens
     const auto room = buffers.scratch(min_quantum);
     all.append(room.data(), leg.read(room).octets);
   }
   EXPECT_EQ(all, "after");
-  EXPECT_GT(reads, 2);
-  EXPECT_LT(reads, 1000);
 }
 
 TEST_F(TlsLeg, PlaintextImapIsNotTls) {
