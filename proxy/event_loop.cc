@@ -53,13 +53,6 @@ bool EventLoop::add(int fd, EventSource& source, unsigned tag, std::uint32_t eve
   return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-void EventLoop::modify(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept {
-  epoll_event event{};
-  event.events = events;
-  event.data.u64 = pack(source, tag);
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
-}
-
 void EventLoop::remove(int fd) noexcept { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
 void EventLoop::again(EventSource& source) {
@@ -116,7 +109,6 @@ void EventLoop::turn() {
   run_deadlines();
   run_again();
   bury();
-  busy_ += std::chrono::steady_clock::now() - now_;
 }
 
 void EventLoop::run_posted() {

@@ -39,7 +39,6 @@ class EventLoop {
 
   // Registers once; `events` as for epoll_ctl. A descriptor leaves by remove() or by being closed.
   bool add(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept;
-  void modify(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept;
   void remove(int fd) noexcept;
 
   void arm(EventSource& source, TimePoint at) noexcept { wheel_.arm(source, at); }
@@ -51,8 +50,6 @@ class EventLoop {
 
   // The time at which the current turn began.
   TimePoint now() const noexcept { return now_; }
-  // Time spent in turns, waiting not included.
-  std::chrono::nanoseconds busy() const noexcept { return busy_; }
 
   // From any thread: runs `task` in the loop.
   void post(std::function<void()> task);
@@ -71,7 +68,6 @@ class EventLoop {
   int epoll_;
   int wake_;
   TimePoint now_;
-  std::chrono::nanoseconds busy_{};
   DeadlineWheel wheel_;
   std::vector<EventSource*> again_;
   std::vector<EventSource*> again_now_;

@@ -129,7 +129,7 @@ Io Leg::handshake() noexcept {
   const int result = SSL_do_handshake(ssl_);
   const Io status = result == 1 ? Io::ok : classify(result);
   if (status == Io::again) drained_ = true;
-  const Io sent = finish(Io::ok);
+  const Io sent = finish();
   return status == Io::ok || status == Io::again ? (sent == Io::reset ? Io::reset : status) : status;
 }
 
@@ -185,7 +185,7 @@ Leg::Read Leg::read_tls(std::span<char> into) noexcept {
     break;
   }
   // An answer to KeyUpdate, or an alert. When it can't be sent the next write or flush finds out.
-  finish(Io::ok);
+  finish();
   if (read_waits_ && !blocked()) read_waits_ = drained_ = false;
   return result;
 }
@@ -203,17 +203,13 @@ Io Leg::write(std::span<const char> octets) noexcept {
     octets = octets.subspan(took);
     if (status == 1) continue;
     const Io why = classify(status);
-    finish(Io::ok);
+    finish();
     return why == Io::again ? Io::tls_error : why;  // the empty out-buffer takes a whole quantum: it cannot be full
   }
-  return finish(Io::ok);
+  return finish();
 }
 
-Io Leg::finish(Io status) noexcept {
-  if (ssl_ == nullptr || buffers_->out_size == 0) return status;
-  const Io sent = send_out();
-  return sent == Io::ok ? status : sent;
-}
+Io Leg::finish() noexcept { return ssl_ == nullptr || buffers_->out_size == 0 ? Io::ok : send_out(); }
 
 // Sends until the socket is full or broken (reset_); returns how many octets it took.
 std::size_t Leg::send_some(std::span<const char> octets) noexcept {
@@ -267,7 +263,7 @@ Io Leg::flush() noexcept {
     drained_ = false;
     clear_errors();
     SSL_do_handshake(ssl_);
-    finish(Io::ok);
+    finish();
   }
   if (broken_) return Io::reset;
   return blocked() ? Io::again : Io::ok;
@@ -284,7 +280,7 @@ bool Leg::end_writing(bool notify) noexcept {
   if (notify && ssl_ != nullptr && !broken_ && (SSL_get_shutdown(ssl_) & SSL_SENT_SHUTDOWN) == 0) {
     clear_errors();
     SSL_shutdown(ssl_);  // one close_notify; the peer's is not awaited
-    finish(Io::ok);
+    finish();
   }
   if (blocked()) return false;
   shutdown(fd_.get(), SHUT_WR);

@@ -83,7 +83,7 @@ class Leg {
  private:
   friend struct BatchingBio;
 
-  Io finish(Io status) noexcept;  // sends what TLS left in the out-buffer
+  Io finish() noexcept;  // sends what TLS left in the out-buffer
   Io send_out() noexcept;
   std::size_t send_some(std::span<const char> octets) noexcept;
   void drop_unsent() noexcept;

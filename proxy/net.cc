@@ -40,15 +40,6 @@ std::string to_string(const SocketAddress& address) {
   return config::to_string({host, ntohs(v4->sin_port)});
 }
 
-bool is_loopback(const SocketAddress& address) noexcept {
-  if (address.storage.ss_family == AF_INET6) {
-    const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_addr;
-    if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 127;
-    return IN6_IS_ADDR_LOOPBACK(&v6);
-  }
-  return ntohl(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_addr.s_addr) >> 24 == 127;
-}
-
 Fd listen_on(const config::Address& bind) {
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;

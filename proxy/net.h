@@ -44,7 +44,6 @@ struct SocketAddress {
 };
 // "127.0.0.1:993", "[::1]:993".
 std::string to_string(const SocketAddress& address);
-bool is_loopback(const SocketAddress& address) noexcept;
 
 // A non-blocking listening socket on the first address that `bind` resolves to. SO_REUSEADDR, not SO_REUSEPORT: a
 // second process on the same port must fail. Throws std::runtime_error with a sentence that names the address.
