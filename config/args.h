@@ -10,7 +10,7 @@ namespace imapmeter::config {
 
 enum class Action : std::uint8_t {
   run,           // `config` can be run
-  check,         // --check: `config` can be run as far as this folder sees; `output` says so
+  check,         // --check: `config` can be run as far as this folder sees; `output` says so where nobody sees more
   print_config,  // --print-config: `output` is `config` as YAML
   exit,          // --help, --version, or something is wrong: `output` says what
 };

@@ -31,9 +31,9 @@ void log_error(spdlog::format_string_t<Args...> text, Args&&... args) {
   spdlog::error(text, std::forward<Args>(args)...);
 }
 
-// Events that strangers can cause at will: at most one line of each class in 10 s, which says how many were left out.
-enum class LogClass : std::uint8_t { upstream_connect, upstream_tls, client_handshake, descriptors, internal };
-inline constexpr std::size_t log_class_count = 5;
+// Events that others can cause at will: at most one line of each class in 10 s, which says how many were left out.
+enum class LogClass : std::uint8_t { upstream_connect, upstream_tls, client_handshake, descriptors, internal, signal };
+inline constexpr std::size_t log_class_count = 6;
 
 class LogLimiter {
  public:

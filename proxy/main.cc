@@ -100,7 +100,8 @@ class Control {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
       if (signal == SIGHUP)
-        proxy::log_warning("SIGHUP: this version does not reload its configuration; restart it instead");
+        proxy::log_limited(proxy::LogClass::signal,
+                           "SIGHUP: this version does not reload its configuration; restart it instead");
       else if (draining.exchange(true))
         server_.force();
       else
@@ -197,8 +198,27 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   return status;
 }
 
+// --check: whether the files that the settings name hold what they should. A self-signed certificate is not made.
+int check(const config::Invocation& invocation) {
+  proxy::start_log(invocation.config.log_level);
+  try {
+    proxy::TicketKeys keys;
+    for (const config::Listener& each : invocation.config.listeners)
+      if (!each.certificates.empty()) proxy::make_server_tls(each, keys);
+    for (const config::Upstream& each : invocation.config.upstreams)
+      if (each.tls) proxy::make_client_context(each);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "imapmeter: %s\n", error.what());
+    return config::usage_error;
+  }
+  proxy::stop_log();
+  std::fputs(invocation.output.c_str(), stdout);
+  return 0;
+}
+
 int run(int argc, char** argv) {
   const config::Invocation invocation = config::parse(argc, argv);
+  if (invocation.action == config::Action::check) return check(invocation);
   if (invocation.action != config::Action::run) {
     std::fputs(invocation.output.c_str(), invocation.status == 0 ? stdout : stderr);
     return invocation.status;

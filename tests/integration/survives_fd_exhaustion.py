@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""C1: with its descriptors used up imapmeter neither spins nor forgets the sessions it has, and recovers at once."""
+"""C1, C2: with its descriptors used up imapmeter neither spins nor forgets the sessions it has, and recovers at
+once."""
 
-import os
 import resource
-import struct
-import tempfile
 import time
 import unittest
 
-from harness import FACTOR, IntegrationCase, honest_server, scaled, wait_until, well_behaved_session
+from harness import AcceptShim, FACTOR, IntegrationCase, honest_server, scaled, wait_until, well_behaved_session
+from refuses_when_upstream_is_down import BYE
 
 NOFILE = 64
 HELD = 100
@@ -25,15 +24,34 @@ class SurvivesFdExhaustion(IntegrationCase):
     def test_C1_accept_fails(self):
         """The limit falls below what is in use: accept itself fails, again and again."""
         self.exhaust()
-        self.assertGreater(self.accept_errors(), 0, "this test has not tested what it claims")
+        self.assertGreater(self.shim.out_of_descriptors(), 0, "this test has not tested what it claims")
+
+    def test_C2_no_descriptor_for_the_upstream(self):
+        """The client's connection got the last one: it alone ends, with a word."""
+        self.start()
+        client, server = self.session()
+        self.login(client, server)
+        limits = resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE)
+        # the lowest free number is the client's, and the limit is the one above
+        free = min(set(range(1024)) - self.proxy.process.fd_numbers())
+        resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, (free + 1, limits[1]))
+        for number in range(1, 4):
+            with self.proxy.connect() as refused:
+                self.assertRegex(refused.read_all(), BYE)
+                self.assertEqual(refused.close_clean(), "close_notify+fin")
+            self.proxy.wait_for("imapmeter_sessions_closed_total", number, reason="fd_exhausted", phase="connect")
+            self.roundtrip(client, server)
+        told = self.proxy.log_lines("no descriptor is left") + self.proxy.log_lines("have to wait")
+        self.assertEqual(len(told), 1, told)
+        resource.prlimit(self.proxy.pid, resource.RLIMIT_NOFILE, limits)
+        client.close_notify()
+        client.shutdown_write()
+        server.close_clean()
+        self.check_invariants()
 
     def exhaust(self, nofile: int = 0) -> None:
-        self.counter = self.enterContext(tempfile.NamedTemporaryFile())
-        self.counter.write(bytes(8))
-        self.counter.flush()
-        self.start(nofile=nofile, environment={
-            "LD_PRELOAD": os.environ["IMAPMETER_ACCEPT_COUNTER"], "ACCEPT_COUNTER_FILE": self.counter.name,
-            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
+        self.shim = self.enterContext(AcceptShim())
+        self.start(nofile=nofile, environment=self.shim.environment)
         client, server = self.session()
         self.login(client, server)
         self.upstream.script = honest_server
@@ -64,14 +82,14 @@ class SurvivesFdExhaustion(IntegrationCase):
 
     def watch(self, client, server) -> None:
         """While the descriptors are used up: bytes move, metrics answer, nothing spins."""
-        start, cpu, errors = time.monotonic(), self.proxy.process.cpu_seconds(), self.accept_errors()
+        start, cpu, errors = time.monotonic(), self.proxy.process.cpu_seconds(), self.shim.out_of_descriptors()
         slowest = 0.0
         while time.monotonic() - start < WATCHED:
             slowest = max(slowest, self.roundtrip(client, server))
             client.expect_silence(0.3)
         seconds = time.monotonic() - start
         cpu = self.proxy.process.cpu_seconds() - cpu
-        self.assertLess((self.accept_errors() - errors) / seconds, ACCEPT_ERRORS_PER_SECOND)
+        self.assertLess((self.shim.out_of_descriptors() - errors) / seconds, ACCEPT_ERRORS_PER_SECOND)
         self.assertLess(cpu / seconds, CPU_SHARE * FACTOR)
         self.assertLess(slowest, scaled(1), "a command of the session that was there before")
         self.assertLess(self.scrape_seconds(), scaled(1), "a scrape without descriptors")
@@ -92,10 +110,6 @@ class SurvivesFdExhaustion(IntegrationCase):
             return well_behaved_session(self.proxy.address) < scaled(1)
         except (AssertionError, OSError, EOFError):
             return False
-
-    def accept_errors(self) -> int:
-        with open(self.counter.name, "rb") as file:
-            return struct.unpack("Q", file.read(8))[0]
 
 
 if __name__ == "__main__":

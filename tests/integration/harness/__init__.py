@@ -12,6 +12,7 @@ a strict reader of its metrics, and the invariants that hold after every test.
         proxy.scrape().sum("imapmeter_sessions_closed_total", reason="upstream_reset")
 """
 
+from .accept_shim import AcceptShim
 from .case import IntegrationCase
 from .certificates import Certificates
 from .chunking import CHUNKINGS, chunks, seed
@@ -26,7 +27,7 @@ from .upstream import FakeUpstream, honest_server
 from .wire import Wire, WireTimeout
 
 __all__ = [
-    "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient",
+    "AcceptShim", "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient",
     "FakeUpstream", "IntegrationCase", "Process", "Proxy", "Traffic", "Wire", "WireTimeout", "at_rest",
     "check_counted", "check_invariants", "check_with_promtool", "chunks", "honest_server", "parse", "scaled", "seed",
     "wait_until", "well_behaved_session",

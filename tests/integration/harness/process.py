@@ -24,7 +24,10 @@ class Process:
         self._proc = Path(f"/proc/{pid}")
 
     def fds(self) -> int:
-        return len(os.listdir(self._proc / "fd"))
+        return len(self.fd_numbers())
+
+    def fd_numbers(self) -> set[int]:
+        return {int(name) for name in os.listdir(self._proc / "fd")}
 
     def threads(self) -> int:
         return int(self._status("Threads"))

@@ -31,13 +31,16 @@ class Proxy:
 
     upstream: a FakeUpstream or a URL; upstream_ca verifies it. tls=False: a plain listener. timeouts, such as
     {"greeting": "500ms"}, go through a configuration file, everything else through flags. nofile: limit of file
-    descriptors. arguments: further flags. environment: further variables.
+    descriptors. arguments: further flags. environment: further variables. prefix: a command that runs the rest of its
+    arguments. stderr: a descriptor for the log, which is then not collected. certificate: certificate and key files.
     """
 
     def __init__(self, upstream: FakeUpstream | str, *, tls: bool = True, workers: int = 2,
                  listen: str = "127.0.0.1:0", timeouts: dict[str, str] | None = None, upstream_ca: Path | None = None,
                  allow_plaintext_upstream: bool = False, capabilities: str = "auto", log_level: str = "info",
-                 nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None):
+                 nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None,
+                 admin: str = "127.0.0.1:0", prefix: tuple[str, ...] = (), stderr: int = subprocess.PIPE,
+                 certificate: tuple[Path, Path] | None = None):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-test-"))
         self.log: list[str] = []
         self.stdout: list[str] = []
@@ -47,22 +50,23 @@ class Proxy:
         self.tls = tls
         self._counters: dict = {}
         self._terminated = False
+        self._killed = False
         settings = {
             "listen": f"{'imaps' if tls else 'imap'}://{listen}",
             "upstream": upstream.url if isinstance(upstream, FakeUpstream) else upstream,
             "ca": str(upstream_ca) if upstream_ca else "", "plaintext": allow_plaintext_upstream,
-            "capabilities": capabilities,
+            "capabilities": capabilities, "certificate": certificate,
         }
-        command = [*(["prlimit", f"--nofile={nofile}"] if nofile else []), binary(),
+        command = [*prefix, *(["prlimit", f"--nofile={nofile}"] if nofile else []), binary(),
                    *(self._file(settings, timeouts) if timeouts else self._flags(settings)),
-                   "--admin", "127.0.0.1:0", "--workers", str(workers), "--log-level", log_level, *arguments]
+                   "--admin", admin, "--workers", str(workers), "--log-level", log_level, *arguments]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("IMAPMETER_")}
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace",
+                                      stderr=stderr, text=True, encoding="utf-8", errors="replace",
                                       env={**inherited, **(environment or {})})
         self.process = Process(self.child.pid)
-        self._readers = [threading.Thread(target=self._collect, args=(stream, lines), daemon=True)
-                         for stream, lines in ((self.child.stdout, self.stdout), (self.child.stderr, self.log))]
+        streams = ((self.child.stdout, self.stdout), (self.child.stderr, self.log))
+        self._readers = [threading.Thread(target=self._collect, args=each, daemon=True) for each in streams if each[0]]
         for reader in self._readers:
             reader.start()
         try:
@@ -77,7 +81,10 @@ class Proxy:
     def _flags(settings: dict) -> list[str]:
         flags = ["--listen", settings["listen"], "--upstream", settings["upstream"],
                  "--capabilities", settings["capabilities"]]
-        flags += ["--self-signed"] if settings["listen"].startswith("imaps") else []
+        if settings["certificate"]:
+            flags += ["--cert", settings["certificate"][0], "--key", settings["certificate"][1]]
+        elif settings["listen"].startswith("imaps"):
+            flags += ["--self-signed"]
         flags += ["--upstream-ca", settings["ca"]] if settings["ca"] else []
         return flags + (["--allow-plaintext-upstream"] if settings["plaintext"] else [])
 
@@ -101,7 +108,7 @@ class Proxy:
             raise AssertionError(f"not ready (exit status {self.child.poll()}): {self.stdout} {self.tail()}")
         name = ""
         for key, _, value in (word.partition("=") for word in words[1:]):
-            if key == "admin":
+            if key == "admin" and not value.startswith("unix:"):
                 self.admin = _address(value)
             elif key == "metrics":
                 self.metrics = _address(value)
@@ -194,12 +201,15 @@ class Proxy:
         return status
 
     def kill(self) -> None:
+        self._killed = True
         self.child.kill()
         self.wait()
         self._clean()
 
     def close(self) -> None:
-        """Ends the process; a crash, a hang or a sanitizer's report fails the test."""
+        """Ends the process; a crash, a hang or a sanitizer's report fails the test. Nothing to do after kill()."""
+        if self._killed:
+            return
         if self.child.poll() is None and not self._terminated:
             self.terminate()
         try:
@@ -215,7 +225,8 @@ class Proxy:
 
     def _clean(self) -> None:
         self.child.stdout.close()
-        self.child.stderr.close()
+        if self.child.stderr:
+            self.child.stderr.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self):
