@@ -186,7 +186,7 @@ Listener CommandLine::listener(const std::string& url_text, std::size_t index) {
   if (index > 0) out.name += "-" + std::to_string(index + 1);
   if (const auto url = parse_url(url_text)) {
     out.tls = url->tls;
-    out.bind = url->address;
+    out.binds = {url->address};
   } else {
     problem("--listen", mismatch(url_expected, url_text));
   }

@@ -35,6 +35,7 @@ bool is_host_name(std::string_view host) {
 }  // namespace
 
 std::string to_string(const Address& address) {
+  if (address.is_unix()) return "unix:" + address.path;
   const bool ipv6 = address.host.find(':') != std::string::npos;
   return (ipv6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
@@ -55,6 +56,8 @@ std::optional<Address> parse_address(std::string_view text) {
 }
 
 bool is_numeric(const std::string& host) { return is_ipv4(host) || is_ipv6(host); }
+
+bool is_loopback(const Address& address) { return address.is_unix() || is_loopback(address.host); }
 
 bool is_loopback(const std::string& host) {
   return host == "localhost" || host == "::1" || (is_ipv4(host) && host.starts_with("127."));

@@ -47,12 +47,18 @@ class Reader {
   Field text(std::string& out, std::string_view expected);
   template <typename T>
   Field list(std::vector<T>& out, Fields (Reader::*fields)(T&));
+  // A list of scalars, or one scalar where a list of one is meant.
+  template <typename T, typename Parse>
+  Field values(std::vector<T>& out, Parse parse, std::string_view expected);
+  Field urls(std::vector<Address>& out, bool& tls);
 
   Fields listener(Listener& out);
   Fields certificate(Certificate& out);
   Fields upstream(Upstream& out);
+  Fields health_check(HealthCheck& out);
   Fields timeouts(Timeouts& out);
-  void servers(const YAML::Node& node, const Path& path, Upstream& out);
+  Fields limits(Limits& out);
+  Fields log(Config& out);
 
   std::string file_;
   Loaded& out_;
@@ -128,16 +134,39 @@ Field Reader::list(std::vector<T>& out, Fields (Reader::*fields)(T&)) {
   };
 }
 
+template <typename T, typename Parse>
+Field Reader::values(std::vector<T>& out, Parse parse, std::string_view expected) {
+  return [this, &out, parse, expected](const YAML::Node& node, const Path& path) {
+    const auto one = [&](const YAML::Node& item, const Path& item_path) {
+      const std::size_t errors = out_.errors.size();
+      T parsed{};
+      value(parsed, parse, expected)(item, item_path);
+      out_.origins[item_path] = where(item.Mark());
+      if (out_.errors.size() == errors) out.push_back(std::move(parsed));
+    };
+    if (!node.IsSequence()) return one(node, path);
+    std::size_t number = 0;
+    for (const auto& item : node) one(item, path + "[" + std::to_string(number++) + "]");
+  };
+}
+
+Field Reader::urls(std::vector<Address>& out, bool& tls) {
+  return [this, &out, &tls](const YAML::Node& node, const Path& path) {
+    std::vector<Url> all;
+    values(all, parse_url, url_expected)(node, path);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      tls = all.front().tls;
+      out.push_back(all[i].address);
+      if (all[i].tls != tls)
+        error(node, path + "[" + std::to_string(i) + "]", "all of these are imaps://, or all are imap://");
+    }
+  };
+}
+
 Fields Reader::listener(Listener& out) {
   return {
       {"name", text(out.name, "a name")},
-      {"bind",
-       [this, &out](const YAML::Node& node, const Path& path) {
-         Url url;
-         value(url, parse_url, url_expected)(node, path);
-         out.tls = url.tls;
-         out.bind = url.address;
-       }},
+      {"bind", urls(out.binds, out.tls)},
       {"certificates", list(out.certificates, &Reader::certificate)},
       {"self_signed",
        [this, &out](const YAML::Node& node, const Path& path) {
@@ -148,6 +177,8 @@ Fields Reader::listener(Listener& out) {
        }},
       {"upstream", text(out.upstream, "the name of one of the upstreams")},
       {"capabilities", value(out.capabilities, parse_capabilities, capabilities_expected)},
+      {"proxy_protocol", values(out.proxy_protocol, parse_network, network_expected)},
+      {"observe", value(out.observe, parse_on_off, on_off_expected)},
   };
 }
 
@@ -158,35 +189,60 @@ Fields Reader::certificate(Certificate& out) {
 Fields Reader::upstream(Upstream& out) {
   return {
       {"name", text(out.name, "a name")},
-      {"servers", [this, &out](const YAML::Node& node, const Path& path) { servers(node, path, out); }},
+      {"servers", urls(out.servers, out.tls)},
       {"ca", text(out.ca, "a PEM file")},
       {"insecure_skip_certificate_verification",
        value(out.insecure_skip_certificate_verification, parse_bool, bool_expected)},
       {"allow_plaintext", value(out.allow_plaintext, parse_bool, bool_expected)},
+      {"balance", value(out.balance, parse_balance, balance_expected)},
+      {"any_server_serves_any_user", value(out.any_server_serves_any_user, parse_bool, bool_expected)},
+      {"proxy_protocol", value(out.proxy_protocol, parse_bool, bool_expected)},
+      {"source", values(
+                     out.sources, [](const std::string& t) { return std::optional(t); }, "an address of this machine")},
+      {"health_check",
+       [this, &out](const YAML::Node& node, const Path& path) { map(node, path, health_check(out.health_check)); }},
   };
 }
 
-void Reader::servers(const YAML::Node& node, const Path& path, Upstream& out) {
-  if (!node.IsSequence()) return error(node, path, "expected a list (- imaps://HOST:PORT)");
-  for (const auto& item : node) {
-    const Path item_path = path + "[" + std::to_string(out.servers.size()) + "]";
-    Url url;
-    value(url, parse_url, url_expected)(item, item_path);
-    out_.origins[item_path] = where(item.Mark());
-    if (!out.servers.empty() && url.tls != out.tls) {
-      error(item, item_path, "all servers of an upstream are imaps://, or all are imap://");
-    }
-    out.tls = url.tls;
-    out.servers.push_back(url.address);
-  }
+Fields Reader::health_check(HealthCheck& out) {
+  const auto times = [](const std::string& t) { return parse_unsigned(t, most_checks); };
+  return {
+      {"interval", value(out.interval, parse_duration, duration_expected)},
+      {"timeout", value(out.timeout, parse_duration, duration_expected)},
+      {"rise", value(out.rise, times, checks_expected)},
+      {"fall", value(out.fall, times, checks_expected)},
+  };
 }
 
 Fields Reader::timeouts(Timeouts& out) {
   const auto duration = [this](milliseconds& field) { return value(field, parse_duration, duration_expected); };
   return {
       {"handshake", duration(out.handshake)},   {"connect", duration(out.connect)},
-      {"greeting", duration(out.greeting)},     {"stall", duration(out.stall)},
-      {"half_close", duration(out.half_close)}, {"drain", duration(out.drain)},
+      {"greeting", duration(out.greeting)},     {"preauth", duration(out.preauth)},
+      {"stall", duration(out.stall)},           {"half_close", duration(out.half_close)},
+      {"drain", duration(out.drain)},           {"keepalive", duration(out.keepalive)},
+      {"idle", value(out.idle, parse_duration_or_none, duration_or_none_expected)},
+  };
+}
+
+Fields Reader::limits(Limits& out) {
+  const auto count = [this](unsigned& field) { return value(field, parse_count, count_expected); };
+  return {
+      {"sessions", count(out.sessions)},
+      {"sessions_per_network", count(out.sessions_per_network)},
+      {"sessions_per_upstream", count(out.sessions_per_upstream)},
+      {"handshakes", count(out.handshakes)},
+      {"handshakes_per_second", count(out.handshakes_per_second)},
+      {"relay_buffers", value(out.relay_buffers, parse_size, size_expected)},
+      {"memory", value(out.memory, parse_size, size_expected)},
+  };
+}
+
+Fields Reader::log(Config& out) {
+  return {
+      {"level", value(out.log_level, parse_log_level, log_level_expected)},
+      {"sessions", value(out.log_sessions, parse_bool, bool_expected)},
+      {"client_address", value(out.log_client_address, parse_client_address, client_address_expected)},
   };
 }
 
@@ -201,10 +257,8 @@ void Reader::document(const YAML::Node& node) {
           {"metrics", text(config.metrics, metrics_expected)},
           {"workers", value(config.workers, workers, workers_expected)},
           {"timeouts", [&](const YAML::Node& n, const Path& path) { map(n, path, timeouts(config.timeouts)); }},
-          {"log",
-           [&](const YAML::Node& n, const Path& path) {
-             map(n, path, {{"level", value(config.log_level, parse_log_level, log_level_expected)}});
-           }},
+          {"limits", [&](const YAML::Node& n, const Path& path) { map(n, path, limits(config.limits)); }},
+          {"log", [&](const YAML::Node& n, const Path& path) { map(n, path, log(config)); }},
       });
 }
 

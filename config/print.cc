@@ -27,10 +27,29 @@ void put_unless_empty(YAML::Emitter& out, const char* key, const std::string& te
   if (!text.empty()) put(out, key, text);
 }
 
+void put(YAML::Emitter& out, const char* key, unsigned number) {
+  put(out, key, std::string_view(std::to_string(number)));
+}
+
+void put_urls(YAML::Emitter& out, const char* key, bool tls, const std::vector<Address>& addresses) {
+  out << YAML::Key << key << YAML::Value << YAML::BeginSeq;
+  for (const Address& address : addresses) out << YAML::DoubleQuoted << to_string(Url{tls, address});
+  out << YAML::EndSeq;
+}
+
+void put(YAML::Emitter& out, const char* key, const HealthCheck& check) {
+  out << YAML::Key << key << YAML::Value << YAML::BeginMap;
+  put(out, "interval", check.interval);
+  put(out, "timeout", check.timeout);
+  put(out, "rise", check.rise);
+  put(out, "fall", check.fall);
+  out << YAML::EndMap;
+}
+
 void put(YAML::Emitter& out, const Listener& listener) {
   out << YAML::BeginMap;
   put(out, "name", listener.name);
-  put(out, "bind", to_string(Url{listener.tls, listener.bind}));
+  put_urls(out, "bind", listener.tls, listener.binds);
   if (!listener.certificates.empty()) {
     out << YAML::Key << "certificates" << YAML::Value << YAML::BeginSeq;
     for (const auto& certificate : listener.certificates) {
@@ -48,18 +67,31 @@ void put(YAML::Emitter& out, const Listener& listener) {
   }
   put(out, "upstream", listener.upstream);
   put(out, "capabilities", name(listener.capabilities));
+  if (!listener.proxy_protocol.empty()) {
+    out << YAML::Key << "proxy_protocol" << YAML::Value << YAML::BeginSeq;
+    for (const Network& network : listener.proxy_protocol) out << YAML::DoubleQuoted << to_string(network);
+    out << YAML::EndSeq;
+  }
+  put(out, "observe", std::string_view(listener.observe ? "on" : "off"));
   out << YAML::EndMap;
 }
 
 void put(YAML::Emitter& out, const Upstream& upstream) {
   out << YAML::BeginMap;
   put(out, "name", upstream.name);
-  out << YAML::Key << "servers" << YAML::Value << YAML::BeginSeq;
-  for (const auto& server : upstream.servers) out << YAML::DoubleQuoted << to_string(Url{upstream.tls, server});
-  out << YAML::EndSeq;
+  put_urls(out, "servers", upstream.tls, upstream.servers);
   put_unless_empty(out, "ca", upstream.ca);
   put(out, "insecure_skip_certificate_verification", upstream.insecure_skip_certificate_verification);
   put(out, "allow_plaintext", upstream.allow_plaintext);
+  put(out, "balance", name(upstream.balance));
+  put(out, "any_server_serves_any_user", upstream.any_server_serves_any_user);
+  put(out, "proxy_protocol", upstream.proxy_protocol);
+  if (!upstream.sources.empty()) {
+    out << YAML::Key << "source" << YAML::Value << YAML::BeginSeq;
+    for (const std::string& source : upstream.sources) out << YAML::DoubleQuoted << source;
+    out << YAML::EndSeq;
+  }
+  put(out, "health_check", upstream.health_check);
   out << YAML::EndMap;
 }
 
@@ -75,9 +107,24 @@ void put(YAML::Emitter& out, const Timeouts& timeouts) {
   put(out, "handshake", timeouts.handshake);
   put(out, "connect", timeouts.connect);
   put(out, "greeting", timeouts.greeting);
+  put(out, "preauth", timeouts.preauth);
+  put(out, "idle", timeouts.idle == 0ms ? std::string_view("none") : std::string_view(to_string(timeouts.idle)));
   put(out, "stall", timeouts.stall);
   put(out, "half_close", timeouts.half_close);
   put(out, "drain", timeouts.drain);
+  put(out, "keepalive", timeouts.keepalive);
+  out << YAML::EndMap;
+}
+
+void put(YAML::Emitter& out, const Limits& limits) {
+  out << YAML::Key << "limits" << YAML::Value << YAML::BeginMap;
+  put(out, "sessions", limits.sessions);
+  put(out, "sessions_per_network", limits.sessions_per_network);
+  put(out, "sessions_per_upstream", limits.sessions_per_upstream);
+  put(out, "handshakes", limits.handshakes);
+  put(out, "handshakes_per_second", limits.handshakes_per_second);
+  put(out, "relay_buffers", std::string_view(size_to_string(limits.relay_buffers)));
+  put(out, "memory", std::string_view(size_to_string(limits.memory)));
   out << YAML::EndMap;
 }
 
@@ -90,10 +137,13 @@ std::string to_yaml(const Config& config) {
   put(out, "upstreams", config.upstreams);
   put(out, "admin", config.admin);
   put_unless_empty(out, "metrics", config.metrics);
-  put(out, "workers", std::string_view(std::to_string(config.workers)));
+  put(out, "workers", config.workers);
   put(out, config.timeouts);
+  put(out, config.limits);
   out << YAML::Key << "log" << YAML::Value << YAML::BeginMap;
   put(out, "level", name(config.log_level));
+  put(out, "sessions", config.log_sessions);
+  put(out, "client_address", name(config.log_client_address));
   out << YAML::EndMap << YAML::EndMap;
   return std::string(out.c_str()) + "\n";
 }

@@ -21,7 +21,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t longest_name = 64;        // it is repeated in thousands of series
 constexpr milliseconds longest_timeout = 168h;  // more is a typing error: no deadline at all would be no less useful
 constexpr std::string_view unix_prefix = "unix:";
-constexpr std::size_t longest_unix_path = 107;  // sockaddr_un
+constexpr milliseconds shortest_idle = 31min;   // RFC 9051 section 5.4 grants a client 30 minutes of silence
+constexpr milliseconds shortest_interval = 100ms;
+constexpr std::uint64_t least_relay_buffers = 16 << 20;  // a few sessions with full buffers per worker
+constexpr std::uint64_t least_memory = 64 << 20;         // less than a process with its libraries needs
 
 class Checks {
  public:
@@ -36,6 +39,7 @@ class Checks {
     http("metrics", config_.metrics, config_.metrics.empty(), metrics_expected);
     if (config_.workers > max_workers) add("workers", mismatch(workers_expected, std::to_string(config_.workers)));
     timeouts();
+    limits();
     return std::move(problems_);
   }
 
@@ -46,10 +50,15 @@ class Checks {
   void listener(const Listener& listener, const std::string& path);
   void certificates(const Listener& listener, const std::string& path);
   void upstream(const Upstream& upstream, const std::string& path);
+  void servers(const Upstream& upstream, const std::string& path);
+  void sources(const Upstream& upstream, const std::string& path);
+  void health_check(const HealthCheck& check, const std::string& path);
   void name(const std::string& name, const std::string& path, std::set<std::string>& taken);
   void bind(const Address& address, const std::string& path);
   void http(const std::string& key, const std::string& text, bool off, std::string_view expected);
   void timeouts();
+  void limits();
+  void duration(const std::string& key, milliseconds value, milliseconds least);
 
   const Config& config_;
   std::vector<Problem> problems_;
@@ -75,7 +84,9 @@ void Checks::name(const std::string& name, const std::string& path, std::set<std
 
 // Port 0 is any free port, as often as one likes.
 void Checks::bind(const Address& address, const std::string& path) {
-  if (!is_numeric(address.host) && address.host != "localhost") {
+  if (address.is_unix()) {
+    if (!bound_.insert(to_string(address)).second) add(path, to_string(address) + " is already taken here");
+  } else if (!is_numeric(address.host) && address.host != "localhost") {
     add(path, "expected an address of this machine (0.0.0.0 and [::] are all of them), got \"" + address.host + "\"");
   } else if (address.port != 0 && !bound_.insert(to_string(address)).second) {
     add(path, to_string(address) + " is already taken by another listener here");
@@ -84,11 +95,8 @@ void Checks::bind(const Address& address, const std::string& path) {
 
 void Checks::listener(const Listener& listener, const std::string& path) {
   name(listener.name, path, listener_names_);
-  if (listener.bind.host.empty()) {
-    add(path + ".bind", "missing; expected " + std::string(url_expected));
-  } else {
-    bind(listener.bind, path + ".bind");
-  }
+  if (listener.binds.empty()) add(path + ".bind", "missing; expected " + std::string(url_expected));
+  for (const Address& each : listener.binds) bind(each, path + ".bind");
   certificates(listener, path);
   const auto& all = config_.upstreams;
   if (std::none_of(all.begin(), all.end(), [&](const Upstream& u) { return u.name == listener.upstream; })) {
@@ -116,23 +124,45 @@ void Checks::certificates(const Listener& listener, const std::string& path) {
 
 void Checks::upstream(const Upstream& upstream, const std::string& path) {
   name(upstream.name, path, upstream_names_);
-  if (upstream.servers.size() != 1) {
-    add(path + ".servers", "expected exactly one server, got " + std::to_string(upstream.servers.size()));
-  }
-  for (std::size_t i = 0; i < upstream.servers.size(); ++i) {
-    const Address& server = upstream.servers[i];
-    const std::string server_path = path + ".servers[" + std::to_string(i) + "]";
-    if (server.port == 0) add(server_path, "port 0 cannot be connected to");
-    if (!upstream.tls && !upstream.allow_plaintext && !is_loopback(server.host)) {
-      add(server_path, "imap:// would send passwords unprotected to " + server.host +
-                           ": use imaps://, or set allow_plaintext (--allow-plaintext-upstream)");
-    }
-  }
+  servers(upstream, path);
+  sources(upstream, path);
+  health_check(upstream.health_check, path + ".health_check");
   if (!upstream.tls && !upstream.ca.empty()) add(path + ".ca", "an imap:// upstream has no TLS to use it for");
   if (!upstream.insecure_skip_certificate_verification) return;
   const std::string insecure = path + ".insecure_skip_certificate_verification";
   if (!upstream.tls) add(insecure, "an imap:// upstream has no certificate to verify");
   if (!upstream.ca.empty()) add(insecure, "contradicts ca, which says how to verify");
+}
+
+void Checks::servers(const Upstream& upstream, const std::string& path) {
+  if (upstream.servers.empty()) add(path + ".servers", "at least one is needed; expected " + std::string(url_expected));
+  std::set<std::string> taken;
+  for (std::size_t i = 0; i < upstream.servers.size(); ++i) {
+    const Address& server = upstream.servers[i];
+    const std::string server_path = path + ".servers[" + std::to_string(i) + "]";
+    if (server.port == 0 && !server.is_unix()) add(server_path, "port 0 cannot be connected to");
+    if (!taken.insert(to_string(server)).second) add(server_path, to_string(server) + " is there already");
+    if (server.is_unix() && upstream.tls) add(server_path, "a unix socket has no name to verify: use imap://unix:/PATH");
+    if (!upstream.tls && !upstream.allow_plaintext && !is_loopback(server)) {
+      add(server_path, "imap:// would send passwords unprotected to " + server.host +
+                           ": use imaps://, or set allow_plaintext (--allow-plaintext-upstream)");
+    }
+  }
+}
+
+void Checks::sources(const Upstream& upstream, const std::string& path) {
+  for (std::size_t i = 0; i < upstream.sources.size(); ++i) {
+    if (!is_numeric(upstream.sources[i]))
+      add(path + ".source[" + std::to_string(i) + "]",
+          mismatch("an IPv4 or IPv6 address of this machine", upstream.sources[i]));
+  }
+}
+
+void Checks::health_check(const HealthCheck& check, const std::string& path) {
+  duration(path + ".interval", check.interval, shortest_interval);
+  duration(path + ".timeout", check.timeout, 1ms);
+  if (check.rise == 0) add(path + ".rise", mismatch(checks_expected, "0"));
+  if (check.fall == 0) add(path + ".fall", mismatch(checks_expected, "0"));
 }
 
 void Checks::http(const std::string& key, const std::string& text, bool off, std::string_view expected) {
@@ -147,16 +177,29 @@ void Checks::http(const std::string& key, const std::string& text, bool off, std
   }
 }
 
+void Checks::duration(const std::string& key, milliseconds value, milliseconds least) {
+  if (value >= least && value <= longest_timeout) return;
+  const std::string at_least = least == 1ms ? "more than 0" : "at least " + to_string(least);
+  add(key, "expected " + at_least + " and at most " + to_string(longest_timeout) + ", got " + to_string(value));
+}
+
 void Checks::timeouts() {
   const Timeouts& t = config_.timeouts;
-  const std::vector<std::pair<const char*, milliseconds>> all = {{"handshake", t.handshake},   {"connect", t.connect},
-                                                                 {"greeting", t.greeting},     {"stall", t.stall},
-                                                                 {"half_close", t.half_close}, {"drain", t.drain}};
-  for (const auto& [key, value] : all) {
-    if (value > 0ms && value <= longest_timeout) continue;
-    add(std::string("timeouts.") + key,
-        "expected more than 0 and at most " + to_string(longest_timeout) + ", got " + to_string(value));
-  }
+  const std::vector<std::pair<const char*, milliseconds>> all = {
+      {"handshake", t.handshake}, {"connect", t.connect},       {"greeting", t.greeting}, {"preauth", t.preauth},
+      {"stall", t.stall},         {"half_close", t.half_close}, {"drain", t.drain}};
+  for (const auto& [key, value] : all) duration(std::string("timeouts.") + key, value, 1ms);
+  duration("timeouts.keepalive", t.keepalive, 1s);
+  if (t.idle != 0ms) duration("timeouts.idle", t.idle, shortest_idle);
+}
+
+void Checks::limits() {
+  const Limits& l = config_.limits;
+  if (l.relay_buffers < least_relay_buffers)
+    add("limits.relay_buffers", "expected at least " + size_to_string(least_relay_buffers) + ", got " +
+                                    size_to_string(l.relay_buffers));
+  if (l.memory != 0 && l.memory < least_memory)
+    add("limits.memory", "expected 0 or at least " + size_to_string(least_memory) + ", got " + size_to_string(l.memory));
 }
 
 void open_for_reading(const std::string& file, const std::string& path, std::vector<Problem>& out) {
@@ -191,6 +234,19 @@ std::vector<Problem> check_files(const Config& config) {
   return out;
 }
 
+namespace {
+
+// Whether clients from elsewhere come in here and go on as one address.
+bool hides_clients(const Config& config, const Listener& listener) {
+  const auto& all = config.upstreams;
+  const auto upstream =
+      std::find_if(all.begin(), all.end(), [&](const Upstream& u) { return u.name == listener.upstream; });
+  if (upstream == all.end() || upstream->proxy_protocol) return false;
+  return std::any_of(listener.binds.begin(), listener.binds.end(), [](const Address& a) { return !is_loopback(a); });
+}
+
+}  // namespace
+
 std::vector<Problem> warnings(const Config& config) {
   std::vector<Problem> out;
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
@@ -200,10 +256,20 @@ std::vector<Problem> warnings(const Config& config) {
       out.push_back({path + ".insecure_skip_certificate_verification",
                      "anyone between here and the server can read and change the mail"});
     }
+    if (upstream.servers.size() > 1 && !upstream.any_server_serves_any_user) {
+      out.push_back({path, "imapmeter never chooses a server by user: with " + std::to_string(upstream.servers.size()) +
+                               " servers each must serve every user; say any_server_serves_any_user: true if it does"});
+    }
     const auto& all = config.listeners;
     if (std::none_of(all.begin(), all.end(), [&](const Listener& l) { return l.upstream == upstream.name; })) {
       out.push_back({path, "no listener uses this upstream"});
     }
+  }
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    if (hides_clients(config, config.listeners[i]))
+      out.push_back({"listeners[" + std::to_string(i) + "].upstream",
+                     "without proxy_protocol its servers see every client as this machine: per-address limits and "
+                     "penalties there will hit all users"});
   }
   const auto admin = parse_address(config.admin);
   if (admin && !is_loopback(admin->host)) {

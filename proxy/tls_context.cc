@@ -91,7 +91,8 @@ void load_pair(SSL_CTX& context, const config::Certificate& files) {
 }
 
 void load_self_signed(SSL_CTX& context, const config::Listener& listener) {
-  const SelfSigned made = self_signed(listener.bind.host, listener.self_signed_dir);
+  const config::Address& first = listener.binds.front();
+  const SelfSigned made = self_signed(first.is_unix() ? "localhost" : first.host, listener.self_signed_dir);
   check(SSL_CTX_use_certificate(&context, made.certificate.get()) == 1, "cannot use the self-signed certificate");
   check(SSL_CTX_use_PrivateKey(&context, made.key.get()) == 1, "cannot use the self-signed certificate's key");
 }

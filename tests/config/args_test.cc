@@ -78,7 +78,7 @@ TEST_F(Args, FlagsAloneAreEnough) {
   EXPECT_EQ(out.status, 0);
   Config expected;
   expected.listeners = {
-      {.bind = {"127.0.0.1", 1993}, .certificates = {{cert, key}}, .capabilities = Capabilities::pass}};
+      {.binds = {{"127.0.0.1", 1993}}, .certificates = {{cert, key}}, .capabilities = Capabilities::pass}};
   expected.upstreams = {{.servers = {{"mail.example.org", 993}}, .ca = ca}};
   expected.admin = "127.0.0.1:0";
   expected.metrics = "[::1]:0";

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "config/scalars.h"
 #include "config/validate.h"
 
 namespace imapmeter::config {
@@ -30,7 +31,7 @@ TEST(Load, AMinimalFileHasTheDefaults) {
   const Loaded loaded = load_text(minimal, "f.yaml");
   ASSERT_THAT(loaded.errors, IsEmpty());
   Config expected;
-  expected.listeners.push_back({.bind = {"127.0.0.1", 1993}, .self_signed = true});
+  expected.listeners.push_back({.binds = {{"127.0.0.1", 1993}}, .self_signed = true});
   expected.upstreams.push_back({.tls = false, .servers = {{"127.0.0.1", 10143}}});
   EXPECT_EQ(loaded.config, expected);
 }
@@ -41,7 +42,7 @@ TEST(Load, TheDocumentedFileSaysTheDefaults) {
   EXPECT_THAT(validate(loaded.config), IsEmpty());
   Config expected;
   expected.listeners.push_back(
-      {.bind = {"0.0.0.0", 993}, .certificates = {{"/etc/imapmeter/cert.pem", "/etc/imapmeter/key.pem"}}});
+      {.binds = {{"0.0.0.0", 993}}, .certificates = {{"/etc/imapmeter/cert.pem", "/etc/imapmeter/key.pem"}}});
   expected.upstreams.push_back({.servers = {{"mail.example.org", 993}}});
   EXPECT_EQ(loaded.config, expected);
 }
@@ -54,6 +55,8 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
   Config all = load_text(documented.str(), "f.yaml").config;
   all.metrics = "127.0.0.1:1";
   all.upstreams.front().ca = "ca.pem";
+  all.upstreams.front().sources = {"192.0.2.1"};
+  all.listeners.front().proxy_protocol = {*parse_network("10.0.0.0/8")};
   std::istringstream lines(to_yaml(all));
   int keys = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -63,7 +66,7 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
     ++keys;
     EXPECT_THAT(documented.str(), HasSubstr(line.substr(start, colon - start + 1))) << line;
   }
-  EXPECT_EQ(keys, 27);
+  EXPECT_EQ(keys, 51);
 }
 
 TEST(Load, EveryKeySetsItsField) {
@@ -74,41 +77,77 @@ listeners:
     certificates: [{cert: c1, key: k1}, {cert: c2, key: k2}]
     upstream: u
     capabilities: pass
-  - {name: b, bind: "imap://127.0.0.1:0", upstream: u}
+  - {name: b, bind: ["imap://127.0.0.1:0", "imap://unix:/run/b"], upstream: u, observe: off,
+     proxy_protocol: [10.0.0.0/8, "2001:db8::/32"]}
   - {name: c, bind: "imaps://127.0.0.1:0", upstream: u, self_signed: /var/lib/x}
 upstreams:
   - name: u
-    servers: [imaps://mail.example.org:993]
+    servers: [imaps://mail.example.org:993, imaps://mail2.example.org:993]
     ca: ca.pem
     insecure_skip_certificate_verification: true
     allow_plaintext: true
+    balance: failover
+    any_server_serves_any_user: true
+    proxy_protocol: true
+    source: [192.0.2.1, "2001:db8::1"]
+    health_check: {interval: 1s, timeout: 2s, rise: 3, fall: 4}
 admin: unix:/run/admin
 metrics: 0.0.0.0:9143
 workers: 8
-timeouts: {handshake: 1s, connect: 2s, greeting: 3s, stall: 4min, half_close: 500ms, drain: 1h}
-log: {level: debug}
+timeouts: {handshake: 1s, connect: 2s, greeting: 3s, preauth: 5s, idle: 31min, stall: 4min, half_close: 500ms,
+           drain: 1h, keepalive: 6s}
+limits: {sessions: 1, sessions_per_network: 2, sessions_per_upstream: 3, handshakes: 4, handshakes_per_second: 5,
+         relay_buffers: 6MiB, memory: 1GiB}
+log: {level: debug, sessions: false, client_address: hashed}
 )",
                                   "f.yaml");
   ASSERT_THAT(loaded.errors, IsEmpty());
   Config expected;
   expected.listeners = {
       {.name = "a",
-       .bind = {"::", 993},
+       .binds = {{"::", 993}},
        .certificates = {{"c1", "k1"}, {"c2", "k2"}},
        .upstream = "u",
        .capabilities = Capabilities::pass},
-      {.name = "b", .tls = false, .bind = {"127.0.0.1", 0}, .upstream = "u"},
-      {.name = "c", .bind = {"127.0.0.1", 0}, .self_signed = true, .self_signed_dir = "/var/lib/x", .upstream = "u"}};
+      {.name = "b",
+       .tls = false,
+       .binds = {{"127.0.0.1", 0}, {.path = "/run/b"}},
+       .upstream = "u",
+       .proxy_protocol = {*parse_network("10.0.0.0/8"), *parse_network("2001:db8::/32")},
+       .observe = false},
+      {.name = "c", .binds = {{"127.0.0.1", 0}}, .self_signed = true, .self_signed_dir = "/var/lib/x", .upstream = "u"}};
   expected.upstreams = {{.name = "u",
-                         .servers = {{"mail.example.org", 993}},
+                         .servers = {{"mail.example.org", 993}, {"mail2.example.org", 993}},
                          .ca = "ca.pem",
                          .insecure_skip_certificate_verification = true,
-                         .allow_plaintext = true}};
+                         .allow_plaintext = true,
+                         .balance = Balance::failover,
+                         .any_server_serves_any_user = true,
+                         .proxy_protocol = true,
+                         .sources = {"192.0.2.1", "2001:db8::1"},
+                         .health_check = {.interval = 1s, .timeout = 2s, .rise = 3, .fall = 4}}};
   expected.admin = "unix:/run/admin";
   expected.metrics = "0.0.0.0:9143";
   expected.workers = 8;
-  expected.timeouts = {.handshake = 1s, .connect = 2s, .greeting = 3s, .stall = 4min, .half_close = 500ms, .drain = 1h};
+  expected.timeouts = {.handshake = 1s,
+                       .connect = 2s,
+                       .greeting = 3s,
+                       .preauth = 5s,
+                       .idle = 31min,
+                       .stall = 4min,
+                       .keepalive = 6s,
+                       .half_close = 500ms,
+                       .drain = 1h};
+  expected.limits = {.sessions = 1,
+                     .sessions_per_network = 2,
+                     .sessions_per_upstream = 3,
+                     .handshakes = 4,
+                     .handshakes_per_second = 5,
+                     .relay_buffers = 6 << 20,
+                     .memory = 1 << 30};
   expected.log_level = LogLevel::debug;
+  expected.log_sessions = false;
+  expected.log_client_address = ClientAddress::hashed;
   EXPECT_EQ(loaded.config, expected);
 
   const Loaded again = load_text(to_yaml(loaded.config), "printed.yaml");
@@ -128,7 +167,7 @@ TEST(Load, PrintedTextIsQuoted) {
 TEST(Load, UnknownKeysAreErrorsWithTheirLine) {
   EXPECT_THAT(errors_of("workerz: 2\n"), ElementsAre("f.yaml:1: workerz: unknown key; did you mean workers?"));
   EXPECT_THAT(errors_of("workers: 2\nlog:\n  file: x\n"),
-              ElementsAre("f.yaml:3: log.file: unknown key; expected one of level"));
+              ElementsAre("f.yaml:3: log.file: unknown key; expected one of level, sessions, client_address"));
   EXPECT_THAT(errors_of("listeners:\n  - name: a\n    self-signed: true\n"),
               ElementsAre("f.yaml:3: listeners[0].self-signed: unknown key; did you mean self_signed?"));
   EXPECT_THAT(errors_of("upstreams:\n  - name: a\n  - alow_plaintext: true\n"),
@@ -162,8 +201,8 @@ TEST(Load, WrongShapes) {
   EXPECT_THAT(errors_of("just text\n"), ElementsAre(HasSubstr("expected a mapping")));
   EXPECT_THAT(errors_of("listeners: x\n"), ElementsAre("f.yaml:1: listeners: expected a list (- ...)"));
   EXPECT_THAT(errors_of("listeners: [x]\n"), ElementsAre("f.yaml:1: listeners[0]: expected a mapping (key: value)"));
-  EXPECT_THAT(errors_of("upstreams:\n  - servers: imap://127.0.0.1:1\n"),
-              ElementsAre(HasSubstr("upstreams[0].servers: expected a list")));
+  EXPECT_THAT(errors_of("upstreams:\n  - servers: {a: b}\n"),
+              ElementsAre(HasSubstr("upstreams[0].servers: expected imaps://HOST:PORT")));
   EXPECT_THAT(errors_of("workers:\n"),
               ElementsAre(HasSubstr("f.yaml:1: workers: expected a whole number from 0 to 64, got nothing")));
   EXPECT_THAT(errors_of("workers: [1]\n"), ElementsAre(HasSubstr("got a list")));
@@ -174,9 +213,20 @@ TEST(Load, WrongShapes) {
               ElementsAre(HasSubstr("expected true, false or a directory, got \"yes\"")));
 }
 
+TEST(Load, OneValueWhereAListIsMeant) {
+  const Loaded loaded = load_text("upstreams:\n  - servers: imap://127.0.0.1:1\n", "f.yaml");
+  EXPECT_THAT(loaded.errors, IsEmpty());
+  EXPECT_THAT(loaded.config.upstreams.at(0).servers, ElementsAre(Address{"127.0.0.1", 1}));
+}
+
+TEST(Load, EachBadItemOfAListIsNamed) {
+  EXPECT_THAT(errors_of("listeners:\n  - proxy_protocol:\n    - 10.0.0.0/8\n    - 10.0.0.1/8\n"),
+              ElementsAre(HasSubstr("f.yaml:4: listeners[0].proxy_protocol[1]: expected an address or a network")));
+}
+
 TEST(Load, ServersOfOneUpstreamShareTheScheme) {
   EXPECT_THAT(errors_of("upstreams:\n  - servers:\n      - imap://127.0.0.1:1\n      - imaps://127.0.0.1:2\n"),
-              ElementsAre(HasSubstr("f.yaml:4: upstreams[0].servers[1]: all servers of an upstream")));
+              ElementsAre(HasSubstr("f.yaml:4: upstreams[0].servers[1]: all of these are imaps://, or all are imap://")));
 }
 
 TEST(Load, WhatIsNotYamlIsAnErrorWithItsLine) {

@@ -86,6 +86,43 @@ TEST(Scalars, Loopback) {
   }
 }
 
+TEST(Scalars, UnixSockets) {
+  const auto url = parse_url("imap://unix:/run/imap");
+  ASSERT_TRUE(url);
+  EXPECT_EQ(url->address, (Address{.path = "/run/imap"}));
+  EXPECT_EQ(to_string(*url), "imap://unix:/run/imap");
+  EXPECT_TRUE(is_loopback(url->address));
+  EXPECT_TRUE(parse_url("imaps://unix:/" + std::string(106, 'a')));
+  EXPECT_FALSE(parse_url("imaps://unix:/" + std::string(107, 'a')));
+  EXPECT_FALSE(parse_url("imap://unix:run/imap"));
+}
+
+TEST(Scalars, NetworksPrintAsTheyParse) {
+  for (const char* text : {"10.0.0.0/8", "0.0.0.0/0", "192.0.2.1/32", "2001:db8::/32", "::/0", "::1/128"}) {
+    const auto network = parse_network(text);
+    ASSERT_TRUE(network) << text;
+    EXPECT_EQ(to_string(*network), text);
+  }
+  EXPECT_EQ(parse_network("192.0.2.1"), parse_network("192.0.2.1/32"));
+  for (const char* text : {"", "/8", "10.0.0.0/33", "10.0.0.1/8", "::1/127", "::/129", "10.0.0.0/", "h/8", "10.0/8"})
+    EXPECT_FALSE(parse_network(text)) << text;
+}
+
+TEST(Scalars, SizesPrintAsTheyParse) {
+  for (const char* text : {"0", "1", "1KiB", "1536KiB", "256MiB", "3GiB"})
+    EXPECT_EQ(size_to_string(*parse_size(text)), text);
+  EXPECT_EQ(parse_size("1GiB"), std::uint64_t{1} << 30);
+  for (const char* text : {"", "1MB", "1 MiB", "-1", "1.5GiB", "MiB", "01"}) EXPECT_FALSE(parse_size(text)) << text;
+}
+
+TEST(Scalars, Switches) {
+  EXPECT_EQ(parse_on_off("on"), true);
+  EXPECT_EQ(parse_on_off("off"), false);
+  for (const char* text : {"true", "false", "yes", ""}) EXPECT_FALSE(parse_on_off(text)) << text;
+  EXPECT_EQ(parse_duration_or_none("none"), std::chrono::milliseconds(0));
+  EXPECT_EQ(parse_duration_or_none("2s"), std::chrono::milliseconds(2000));
+}
+
 TEST(Scalars, TruthIsSpeltOneWay) {
   EXPECT_EQ(parse_bool("true"), true);
   EXPECT_EQ(parse_bool("false"), false);
@@ -104,6 +141,8 @@ TEST(Scalars, EnumsPrintAsTheyParse) {
   for (const char* text : {"auto", "pass"}) EXPECT_EQ(name(*parse_capabilities(text)), text);
   for (const char* text : {"trace", "debug", "info", "warn", "error", "off"})
     EXPECT_EQ(name(*parse_log_level(text)), text);
+  for (const char* text : {"least_sessions", "failover"}) EXPECT_EQ(name(*parse_balance(text)), text);
+  for (const char* text : {"off", "truncated", "hashed", "clear"}) EXPECT_EQ(name(*parse_client_address(text)), text);
   EXPECT_EQ(parse_capabilities("auto"), Capabilities::auto_);
   EXPECT_EQ(parse_log_level("off"), LogLevel::off);
   EXPECT_FALSE(parse_capabilities("Auto"));

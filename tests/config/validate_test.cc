@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 
 Config valid() {
   Config config;
-  config.listeners.push_back({.bind = {"127.0.0.1", 1993}, .self_signed = true});
+  config.listeners.push_back({.binds = {{"127.0.0.1", 1993}}, .self_signed = true});
   config.upstreams.push_back({.tls = false, .servers = {{"127.0.0.1", 10143}}});
   return config;
 }
@@ -55,7 +55,7 @@ TEST(Validate, NamesAreUniqueAndLabelSafe) {
   EXPECT_THAT(after([](Config& c) { c.listeners[0].name = "all"; }), ElementsAre(problem("listeners[0].name", "all")));
   EXPECT_THAT(after([](Config& c) {
                 c.listeners.push_back(c.listeners[0]);
-                c.listeners[1].bind.port = 0;
+                c.listeners[1].binds[0].port = 0;
               }),
               ElementsAre(problem("listeners[1].name", "already one called \"default\"")));
   EXPECT_THAT(after([](Config& c) { c.upstreams.push_back(c.upstreams[0]); }),
@@ -68,11 +68,11 @@ TEST(Validate, EveryListenersUpstreamExists) {
 }
 
 TEST(Validate, BindIsAnAddressOfThisMachine) {
-  EXPECT_THAT(after([](Config& c) { c.listeners[0].bind = {}; }), ElementsAre(problem("listeners[0].bind", "missing")));
-  EXPECT_THAT(after([](Config& c) { c.listeners[0].bind.host = "mail.example.org"; }),
+  EXPECT_THAT(after([](Config& c) { c.listeners[0].binds = {}; }), ElementsAre(problem("listeners[0].bind", "missing")));
+  EXPECT_THAT(after([](Config& c) { c.listeners[0].binds[0].host = "mail.example.org"; }),
               ElementsAre(problem("listeners[0].bind", "address of this machine")));
   for (const std::string good : {"0.0.0.0", "::", "192.0.2.1", "localhost"}) {
-    EXPECT_THAT(after([&](Config& c) { c.listeners[0].bind.host = good; }), IsEmpty()) << good;
+    EXPECT_THAT(after([&](Config& c) { c.listeners[0].binds[0].host = good; }), IsEmpty()) << good;
   }
 }
 
@@ -129,11 +129,30 @@ TEST(Validate, PlaintextLeavesTheMachineOnlyIfAllowed) {
 
 TEST(Validate, Upstreams) {
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.clear(); }),
-              ElementsAre(problem("upstreams[0].servers", "exactly one server, got 0")));
+              ElementsAre(problem("upstreams[0].servers", "at least one")));
   EXPECT_THAT(after([](Config& c) {
                 c.upstreams[0].servers.push_back({"127.0.0.1", 2});
               }),
-              ElementsAre(problem("upstreams[0].servers", "got 2")));
+              IsEmpty());
+  EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.push_back(c.upstreams[0].servers[0]); }),
+              ElementsAre(problem("upstreams[0].servers[1]", "there already")));
+  EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers[0] = {.path = "/run/imap"}; }), IsEmpty());
+  EXPECT_THAT(after([](Config& c) {
+                c.upstreams[0].tls = true;
+                c.upstreams[0].servers[0] = {.path = "/run/imap"};
+              }),
+              ElementsAre(problem("upstreams[0].servers[0]", "no name to verify")));
+  EXPECT_THAT(after([](Config& c) {
+                c.upstreams[0].sources = {"127.0.0.2", "mail.example.org"};
+              }),
+              ElementsAre(problem("upstreams[0].source[1]", "an IPv4 or IPv6 address")));
+  EXPECT_THAT(after([](Config& c) {
+                c.upstreams[0].health_check = {.interval = 99ms, .timeout = 0ms, .rise = 0, .fall = 0};
+              }),
+              ElementsAre(problem("upstreams[0].health_check.interval", "at least 100ms"),
+                          problem("upstreams[0].health_check.timeout", "more than 0"),
+                          problem("upstreams[0].health_check.rise", "1 to 100"),
+                          problem("upstreams[0].health_check.fall", "1 to 100")));
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers[0].port = 0; }),
               ElementsAre(problem("upstreams[0].servers[0]", "port 0")));
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].ca = "x"; }), ElementsAre(problem("upstreams[0].ca", "no TLS")));
@@ -183,6 +202,36 @@ TEST(Validate, Ranges) {
   }
 }
 
+// FAULTS G6: a healthy session is never closed for being silent.
+TEST(Validate, NoSilenceThatAClientMayKeepIsCut) {
+  EXPECT_THAT(after([](Config& c) { c.timeouts.idle = 31min - 1ms; }),
+              ElementsAre(problem("timeouts.idle", "at least 31min")));
+  EXPECT_THAT(after([](Config& c) { c.timeouts.idle = 31min; }), IsEmpty());
+  EXPECT_THAT(after([](Config& c) { c.timeouts.keepalive = 999ms; }),
+              ElementsAre(problem("timeouts.keepalive", "at least 1s")));
+}
+
+TEST(Validate, Limits) {
+  EXPECT_THAT(after([](Config& c) { c.limits.relay_buffers = (16 << 20) - 1; }),
+              ElementsAre(problem("limits.relay_buffers", "at least 16MiB")));
+  EXPECT_THAT(after([](Config& c) { c.limits.relay_buffers = 16 << 20; }), IsEmpty());
+  EXPECT_THAT(after([](Config& c) { c.limits.memory = (64 << 20) - 1; }),
+              ElementsAre(problem("limits.memory", "0 or at least 64MiB")));
+  EXPECT_THAT(after([](Config& c) { c.limits.memory = 64 << 20; }), IsEmpty());
+}
+
+TEST(Validate, AddressesOfAListener) {
+  EXPECT_THAT(after([](Config& c) {
+                c.listeners[0].binds.push_back({"127.0.0.1", 1994});
+                c.listeners[0].binds.push_back({.path = "/run/imap"});
+              }),
+              IsEmpty());
+  EXPECT_THAT(after([](Config& c) {
+                c.listeners[0].binds = {{.path = "/run/imap"}, {.path = "/run/imap"}};
+              }),
+              ElementsAre(problem("listeners[0].bind", "already taken")));
+}
+
 // FAULTS C5, as far as a look at the file goes.
 TEST(CheckFiles, NamesWhatCannotBeOpened) {
   std::string dir = testing::TempDir() + "imapmeter_files_XXXXXX";
@@ -212,6 +261,22 @@ TEST(Warnings, AnAdminListenerThatIsNotLoopback) {
   config.admin = "0.0.0.0:19143";
   EXPECT_THAT(validate(config), IsEmpty());
   EXPECT_THAT(warnings(config), ElementsAre(problem("admin", "only /metrics")));
+}
+
+TEST(Warnings, SeveralServersOfWhichEachMustServeEveryUser) {
+  Config config = valid();
+  config.upstreams[0].servers.push_back({"127.0.0.1", 2});
+  EXPECT_THAT(warnings(config), ElementsAre(problem("upstreams[0]", "any_server_serves_any_user")));
+  config.upstreams[0].any_server_serves_any_user = true;
+  EXPECT_THAT(warnings(config), IsEmpty());
+}
+
+TEST(Warnings, AServerThatSeesEveryClientAsOneAddress) {
+  Config config = valid();
+  config.listeners[0].binds = {{"0.0.0.0", 993}};
+  EXPECT_THAT(warnings(config), ElementsAre(problem("listeners[0].upstream", "proxy_protocol")));
+  config.upstreams[0].proxy_protocol = true;
+  EXPECT_THAT(warnings(config), IsEmpty());
 }
 
 TEST(Warnings, UnverifiedAndUnusedUpstreams) {

@@ -11,7 +11,7 @@ namespace imapmeter::metrics {
 inline config::Config one_listener() {
   config::Config config;
   config::Listener listener;
-  listener.bind = {"0.0.0.0", 993};
+  listener.binds = {{"0.0.0.0", 993}};
   listener.upstream = "dovecot";
   config.listeners.push_back(listener);
   config::Upstream upstream;

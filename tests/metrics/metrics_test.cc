@@ -23,7 +23,7 @@ TEST(Metrics, SumsWorkersAndKeepsListenersApart) {
   config::Config config = one_listener();
   config.listeners.push_back(config.listeners[0]);
   config.listeners[1].name = "second";
-  config.listeners[1].bind = {"::1", 143};
+  config.listeners[1].binds = {{"::1", 143}};
   Metrics metrics(config, 3, build());
   for (unsigned worker = 0; worker < 3; ++worker) {
     metrics.shard(worker, 0).on_bytes(imap::Direction::client_to_server, 10 + worker);

@@ -88,7 +88,7 @@ struct TlsPeer {
 
 inline config::Listener self_signed_listener() {
   config::Listener listener;
-  listener.bind = {"127.0.0.1", 0};
+  listener.binds = {{"127.0.0.1", 0}};
   listener.self_signed = true;
   return listener;
 }
