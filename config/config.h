@@ -24,7 +24,8 @@ struct Address {
   bool is_unix() const { return !path.empty(); }
   bool operator==(const Address&) const = default;
 };
-// "host:port", with brackets where the host is an IPv6 address, or "unix:/PATH": how an address is printed and labelled.
+// "host:port", with brackets where the host is an IPv6 address, or "unix:/PATH": how an address is printed and
+// labelled.
 std::string to_string(const Address& address);
 // The reverse: HOST:PORT with a name or an IPv4 address, [HOST]:PORT with an IPv6 address. Nothing where it is neither.
 std::optional<Address> parse_address(std::string_view text);
@@ -57,8 +58,8 @@ struct Certificate {
 
 struct Listener {
   std::string name = "default";
-  bool tls = true;                   // imaps:// or imap://
-  std::vector<Address> binds = {};   // at least one
+  bool tls = true;                             // imaps:// or imap://
+  std::vector<Address> binds = {};             // at least one
   std::vector<Certificate> certificates = {};  // the first is served to clients whose SNI matches none
   bool self_signed = false;
   std::string self_signed_dir = {};  // empty: in memory only
@@ -96,7 +97,8 @@ struct Upstream {
   Balance balance = Balance::least_sessions;
   bool any_server_serves_any_user = false;  // said by the operator where there are several servers
   bool proxy_protocol = false;              // send a PROXY header, version 2, to the servers
-  std::vector<std::string> sources = {};    // addresses of this machine to connect from, in order; empty: the system's choice
+  std::vector<std::string> sources =
+      {};  // addresses of this machine to connect from, in order; empty: the system's choice
   HealthCheck health_check = {};
 
   bool operator==(const Upstream&) const = default;
@@ -118,13 +120,14 @@ struct Timeouts {
 
 // 0: no limit, but what is said.
 struct Limits {
-  unsigned sessions = 0;                   // in all; 0: what the limit of open files suffices for
-  unsigned sessions_per_network = 0;       // of one client network: /24, /48
-  unsigned sessions_per_upstream = 0;      // of each upstream
-  unsigned handshakes = 0;                 // TLS handshakes of clients at once, per listener
-  unsigned handshakes_per_second = 0;      // new connections to a TLS listener
-  std::uint64_t relay_buffers = 256 << 20; // octets: what sessions may keep, all together, of what a peer does not take
-  std::uint64_t memory = 0;                // octets resident; 0: what the system allows this process, if anything
+  unsigned sessions = 0;               // in all; 0: what the limit of open files suffices for
+  unsigned sessions_per_network = 0;   // of one client network: /24, /48
+  unsigned sessions_per_upstream = 0;  // of each upstream
+  unsigned handshakes = 0;             // TLS handshakes of clients at once, per listener
+  unsigned handshakes_per_second = 0;  // new connections to a TLS listener
+  std::uint64_t relay_buffers =
+      256 << 20;             // octets: what sessions may keep, all together, of what a peer does not take
+  std::uint64_t memory = 0;  // octets resident; 0: what the system allows this process, if anything
 
   bool operator==(const Limits&) const = default;
 };

@@ -217,10 +217,14 @@ Fields Reader::health_check(HealthCheck& out) {
 Fields Reader::timeouts(Timeouts& out) {
   const auto duration = [this](milliseconds& field) { return value(field, parse_duration, duration_expected); };
   return {
-      {"handshake", duration(out.handshake)},   {"connect", duration(out.connect)},
-      {"greeting", duration(out.greeting)},     {"preauth", duration(out.preauth)},
-      {"stall", duration(out.stall)},           {"half_close", duration(out.half_close)},
-      {"drain", duration(out.drain)},           {"keepalive", duration(out.keepalive)},
+      {"handshake", duration(out.handshake)},
+      {"connect", duration(out.connect)},
+      {"greeting", duration(out.greeting)},
+      {"preauth", duration(out.preauth)},
+      {"stall", duration(out.stall)},
+      {"half_close", duration(out.half_close)},
+      {"drain", duration(out.drain)},
+      {"keepalive", duration(out.keepalive)},
       {"idle", value(out.idle, parse_duration_or_none, duration_or_none_expected)},
   };
 }

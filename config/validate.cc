@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t longest_name = 64;        // it is repeated in thousands of series
 constexpr milliseconds longest_timeout = 168h;  // more is a typing error: no deadline at all would be no less useful
 constexpr std::string_view unix_prefix = "unix:";
-constexpr milliseconds shortest_idle = 31min;   // RFC 9051 section 5.4 grants a client 30 minutes of silence
+constexpr milliseconds shortest_idle = 31min;  // RFC 9051 section 5.4 grants a client 30 minutes of silence
 constexpr milliseconds shortest_interval = 100ms;
 constexpr std::uint64_t least_relay_buffers = 16 << 20;  // a few sessions with full buffers per worker
 constexpr std::uint64_t least_memory = 64 << 20;         // less than a process with its libraries needs
@@ -142,7 +142,8 @@ void Checks::servers(const Upstream& upstream, const std::string& path) {
     const std::string server_path = path + ".servers[" + std::to_string(i) + "]";
     if (server.port == 0 && !server.is_unix()) add(server_path, "port 0 cannot be connected to");
     if (!taken.insert(to_string(server)).second) add(server_path, to_string(server) + " is there already");
-    if (server.is_unix() && upstream.tls) add(server_path, "a unix socket has no name to verify: use imap://unix:/PATH");
+    if (server.is_unix() && upstream.tls)
+      add(server_path, "a unix socket has no name to verify: use imap://unix:/PATH");
     if (!upstream.tls && !upstream.allow_plaintext && !is_loopback(server)) {
       add(server_path, "imap:// would send passwords unprotected to " + server.host +
                            ": use imaps://, or set allow_plaintext (--allow-plaintext-upstream)");
@@ -196,10 +197,11 @@ void Checks::timeouts() {
 void Checks::limits() {
   const Limits& l = config_.limits;
   if (l.relay_buffers < least_relay_buffers)
-    add("limits.relay_buffers", "expected at least " + size_to_string(least_relay_buffers) + ", got " +
-                                    size_to_string(l.relay_buffers));
+    add("limits.relay_buffers",
+        "expected at least " + size_to_string(least_relay_buffers) + ", got " + size_to_string(l.relay_buffers));
   if (l.memory != 0 && l.memory < least_memory)
-    add("limits.memory", "expected 0 or at least " + size_to_string(least_memory) + ", got " + size_to_string(l.memory));
+    add("limits.memory",
+        "expected 0 or at least " + size_to_string(least_memory) + ", got " + size_to_string(l.memory));
 }
 
 void open_for_reading(const std::string& file, const std::string& path, std::vector<Problem>& out) {

@@ -216,9 +216,10 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
 
 void info(FamilyWriter& out, const Snapshot& all) {
   out.gauge("imapmeter_listener_info",
-            "Always 1: the address and upstream of a listener as configured, to join the rest.");
+            "Always 1: each address of a listener and its upstream as configured, to join the rest.");
   for (const auto& listener : all.listeners) {
-    out.add({{"listener", listener.name}, {"bind", listener.bind}, {"upstream", listener.upstream}}, std::uint64_t{1});
+    for (const std::string& bind : listener.binds)
+      out.add({{"listener", listener.name}, {"bind", bind}, {"upstream", listener.upstream}}, std::uint64_t{1});
   }
   out.gauge("imapmeter_build_info", "Always 1: what runs.");
   out.add({{"version", all.build.version},

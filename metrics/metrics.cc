@@ -37,7 +37,7 @@ void Metrics::set_certificate_expiry(std::size_t listener, const std::string& ce
 ListenerSnapshot Metrics::listener_snapshot(const ListenerSlot& slot) const {
   ListenerSnapshot snapshot;
   snapshot.name = slot.config.name;
-  snapshot.bind = config::to_string(slot.config.bind);
+  for (const config::Address& each : slot.config.binds) snapshot.binds.push_back(config::to_string(each));
   snapshot.upstream = slot.config.upstream;
   const imap::TimePoint now = clock_();
   for (const auto& shard : slot.shards) {

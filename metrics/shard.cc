@@ -35,6 +35,9 @@ void Shard::on_command_ended(imap::Command command, imap::CommandResult result) 
   counts_.commands[at(command)][at(result)].add(1);
 }
 
+// Counted per server, which only the session knows.
+void Shard::on_auth_attempt(const imap::AuthAttempt& /*attempt*/) noexcept {}
+
 void Shard::on_literal(imap::Direction direction, std::size_t octets) noexcept {
   counts_.literal_bytes[at(direction)].add(octets);
 }

@@ -29,6 +29,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_authenticated() noexcept override;
   void on_command_started(imap::Command command) noexcept override;
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override;
+  void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
   void on_opaque(imap::OpaqueReason reason) noexcept override;

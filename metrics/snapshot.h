@@ -21,7 +21,7 @@ struct BuildInfo {
 
 struct ListenerSnapshot {
   std::string name;
-  std::string bind;  // host:port as configured
+  std::vector<std::string> binds;  // addresses as configured
   std::string upstream;
   Totals totals;
   RateValues rates{};

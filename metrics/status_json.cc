@@ -49,7 +49,7 @@ json listener(const ListenerSnapshot& from) {
   const Totals& totals = from.totals;
   return {
       {"name", from.name},
-      {"bind", from.bind},
+      {"bind", from.binds},
       {"upstream", from.upstream},
       {"sessions", by<imap::SessionState>(totals.sessions)},
       {"sessions_accepted", totals.accepted},

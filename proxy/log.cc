@@ -2,6 +2,7 @@
 
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
 namespace imapmeter::proxy {
 namespace {
@@ -36,6 +37,8 @@ void start_log(config::LogLevel level) {
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
 }
+
+void log_line(config::LogLevel level, std::string_view line) { spdlog::log(to_spdlog(level), "{}", line); }
 
 void stop_log() noexcept { spdlog::shutdown(); }
 

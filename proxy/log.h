@@ -2,12 +2,13 @@
 // Nothing that a peer sent is ever a part of a line.
 #pragma once
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <string_view>
 
 #include "config/config.h"
 
@@ -18,17 +19,20 @@ void start_log(config::LogLevel level);
 // Writes what is queued; call before exit.
 void stop_log() noexcept;
 
+// One line, as it is.
+void log_line(config::LogLevel level, std::string_view line);
+
 template <typename... Args>
-void log_info(spdlog::format_string_t<Args...> text, Args&&... args) {
-  spdlog::info(text, std::forward<Args>(args)...);
+void log_info(fmt::format_string<Args...> text, Args&&... args) {
+  log_line(config::LogLevel::info, fmt::format(text, std::forward<Args>(args)...));
 }
 template <typename... Args>
-void log_warning(spdlog::format_string_t<Args...> text, Args&&... args) {
-  spdlog::warn(text, std::forward<Args>(args)...);
+void log_warning(fmt::format_string<Args...> text, Args&&... args) {
+  log_line(config::LogLevel::warn, fmt::format(text, std::forward<Args>(args)...));
 }
 template <typename... Args>
-void log_error(spdlog::format_string_t<Args...> text, Args&&... args) {
-  spdlog::error(text, std::forward<Args>(args)...);
+void log_error(fmt::format_string<Args...> text, Args&&... args) {
+  log_line(config::LogLevel::error, fmt::format(text, std::forward<Args>(args)...));
 }
 
 // Events that others can cause at will: at most one line of each class in 10 s, which says how many were left out.
@@ -52,14 +56,14 @@ class LogLimiter {
 LogLimiter& log_limiter() noexcept;
 
 template <typename... Args>
-void log_limited(LogClass log_class, spdlog::format_string_t<Args...> text, Args&&... args) {
+void log_limited(LogClass log_class, fmt::format_string<Args...> text, Args&&... args) {
   std::uint64_t left_out = 0;
   if (!log_limiter().allow(log_class, std::chrono::steady_clock::now(), left_out)) return;
   const std::string line = fmt::format(text, std::forward<Args>(args)...);
   if (left_out == 0)
-    spdlog::warn("{}", line);
+    log_line(config::LogLevel::warn, line);
   else
-    spdlog::warn("{} ({} more of this kind since the last line)", line, left_out);
+    log_warning("{} ({} more of this kind since the last line)", line, left_out);
 }
 
 }  // namespace imapmeter::proxy

@@ -152,9 +152,8 @@ void print_ready(const config::Config& config, const proxy::Server& server, cons
   std::string line = "ready";
   if (!admin.admin_address().empty()) line += " admin=" + admin.admin_address();
   if (!admin.metrics_address().empty()) line += " metrics=" + admin.metrics_address();
-  const std::vector<std::string> addresses = server.addresses();
-  for (std::size_t i = 0; i < addresses.size(); ++i)
-    line += " listener=" + config.listeners[i].name + " address=" + addresses[i];
+  for (const auto& each : server.addresses())
+    line += " listener=" + config.listeners[each.listener].name + " address=" + each.text;
   std::printf("%s\n", line.c_str());
   std::fflush(stdout);
 }

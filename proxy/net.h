@@ -4,6 +4,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,25 +39,39 @@ class Fd {
   int fd_ = -1;
 };
 
-// A resolved address.
+// A resolved address: IPv4, IPv6 or a unix socket.
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
   const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
 };
-// "127.0.0.1:993", "[::1]:993".
+// "127.0.0.1:993", "[::1]:993", "unix:/run/imap"; "unix:" where the socket has no name.
 std::string to_string(const SocketAddress& address);
+SocketAddress unix_address(const std::string& path);
+
+// One end of a connection, in little room: IPv4 as ::ffff:a.b.c.d.
+struct IpEndpoint {
+  std::array<std::uint8_t, 16> address{};
+  std::uint16_t port = 0;
+  bool known = false;  // false: a unix socket, or nobody has said
+
+  bool operator==(const IpEndpoint&) const = default;
+};
+IpEndpoint ip_endpoint(const SocketAddress& address) noexcept;
+bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept;
+std::string to_string(const IpEndpoint& endpoint);  // "192.0.2.1:993"; "unknown"
 
 // A non-blocking listening socket on the first address that `bind` resolves to. SO_REUSEADDR, not SO_REUSEPORT: a
 // second process on the same port must fail. Throws std::runtime_error with a sentence that names the address.
 Fd listen_on(const config::Address& bind);
 SocketAddress local_address(int fd);
 // A non-blocking socket on which connect() has been called, or an empty one with errno set.
-Fd start_connect(const SocketAddress& address) noexcept;
+Fd start_connect(const SocketAddress& address, std::chrono::milliseconds keepalive) noexcept;
 // The pending error of a socket, 0 for none (SO_ERROR).
 int socket_error(int fd) noexcept;
-// What both legs of a session get: no Nagle delay, keepalive after 120 s.
-void set_session_options(int fd) noexcept;
+// What both legs of a session get: no Nagle delay; a peer that is silent for `keepalive` is asked whether it is there,
+// and given up when it has not answered for as long again.
+void set_session_options(int fd, std::chrono::milliseconds keepalive) noexcept;
 // Octets in the send queue that the peer has not acknowledged.
 int unacknowledged(int fd) noexcept;
 // Makes close() send RST.

@@ -74,7 +74,8 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
     ListenerSettings settings{each.name, nullptr, index_of(config.upstreams, each.upstream), each.capabilities};
     if (each.tls) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
-    listening_.push_back(listen_on(each.bind));
+    for (const config::Address& bind : each.binds)
+      listening_.push_back({listen_on(bind), settings_.listeners.size() - 1});
   }
   const std::uint64_t tag_key = random_key();
   for (unsigned number = 0; number < workers; ++number) {
@@ -96,9 +97,9 @@ Server::~Server() {
   join();
 }
 
-std::vector<std::string> Server::addresses() const {
-  std::vector<std::string> all;
-  for (const Fd& each : listening_) all.push_back(to_string(local_address(each.get())));
+std::vector<Server::ListenedAddress> Server::addresses() const {
+  std::vector<ListenedAddress> all;
+  for (const auto& each : listening_) all.push_back({each.listener, to_string(local_address(each.fd.get()))});
   return all;
 }
 
@@ -120,8 +121,8 @@ void Server::publish() {
 
 void Server::start() {
   const auto snapshot = std::make_shared<const Snapshot>(settings_);
-  std::vector<int> listening;
-  for (const Fd& each : listening_) listening.push_back(each.get());
+  std::vector<Listening> listening;
+  for (const auto& each : listening_) listening.push_back({each.fd.get(), each.listener});
   load_.limit = sessions_by_descriptors();
   log_info("descriptors suffice for {} sessions", load_.limit);
   running_ = static_cast<unsigned>(workers_.size());

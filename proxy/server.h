@@ -29,8 +29,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // The addresses that are really listened on, one per listener in the order of the configuration.
-  std::vector<std::string> addresses() const;
+  // The addresses that are really listened on, in the order of the configuration.
+  struct ListenedAddress {
+    std::size_t listener;
+    std::string text;
+  };
+  std::vector<ListenedAddress> addresses() const;
   std::vector<ServedCertificate> certificates(std::size_t listener) const;
 
   // From the control thread. New addresses of a server; sessions that begin from now on use them.
@@ -51,7 +55,11 @@ class Server {
 
   TicketKeys tickets_;
   Snapshot settings_;  // what the next snapshot is a copy of
-  std::vector<Fd> listening_;
+  struct ListeningSocket {
+    Fd fd;
+    std::size_t listener;
+  };
+  std::vector<ListeningSocket> listening_;
   Load load_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

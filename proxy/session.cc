@@ -44,16 +44,18 @@ bool is_mere_end(CloseReason reason) noexcept {
 
 }  // namespace
 
-Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::size_t listener, Fd client)
+Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::size_t listener, Fd client,
+                 const IpEndpoint& peer)
     : worker_(worker),
       snapshot_(std::move(snapshot)),
       context_(worker.context(listener)),
-      tracker_(*context_.imap_observer, context_.tracker),
+      tracker_(*this, context_.tracker),
       accepted_(worker.loop.now()),
       state_since_(accepted_),
       progress_(accepted_),
+      peer_(peer),
       listener_(static_cast<std::uint16_t>(listener)) {
-  set_session_options(client.get());
+  set_session_options(client.get(), snapshot_->timeouts.keepalive);
   client_.open(std::move(client), worker.buffers);
 }
 
@@ -173,7 +175,7 @@ void Session::watch_greeting() {
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number()).keep(*upstream_.ssl());
   const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
-  context_.observer->on_upstream_connect(0, welcome ? ConnectResult::ok : ConnectResult::greeting);
+  context_.observer->on_upstream_connect(server_, welcome ? ConnectResult::ok : ConnectResult::greeting);
 }
 
 // Hands the end of one direction on, once all before it has been delivered.
@@ -206,7 +208,7 @@ void Session::note_end(Direction direction, Io end) {
 void Session::lose_server_before_greeting(Io end) {
   if (!connect_told_) {
     connect_told_ = true;
-    context_.observer->on_upstream_connect(0, end == Io::reset ? ConnectResult::reset : ConnectResult::greeting);
+    context_.observer->on_upstream_connect(server_, end == Io::reset ? ConnectResult::reset : ConnectResult::greeting);
   }
   say_bye(bye_unavailable);
 }
@@ -284,7 +286,7 @@ void Session::finish() {
   if (state_ == State::gone) return;
   state_ = State::gone;
   tracker_.finish();
-  if (upstream_counted_) context_.observer->on_upstream_sessions(0, -1);
+  if (upstream_counted_) context_.observer->on_upstream_sessions(server_, -1);
   const Closed closed{final_reason(), phase(), tracker_.state(), std::chrono::steady_clock::now() - accepted_};
   client_.close();
   upstream_.close();

@@ -43,10 +43,11 @@ struct ListenerContext {
   imap::TrackerContext tracker;
 };
 
-class Session final : public EventSource, private Tap {
+class Session final : public EventSource, private Tap, private imap::Observer {
  public:
   // Takes the accepted socket; start() must follow once the worker owns the session.
-  Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::size_t listener, Fd client);
+  Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::size_t listener, Fd client,
+          const IpEndpoint& peer);
   ~Session() override;
 
   void start();
@@ -69,6 +70,21 @@ class Session final : public EventSource, private Tap {
   // Tap
   std::span<char> observe(imap::Direction direction, std::span<char> octets) noexcept override;
   void moved(imap::Direction direction, std::size_t octets) noexcept override;
+
+  // imap::Observer: to the listener's observers, and what only the session can add (session_events.cc)
+  void on_status(const imap::Status& status) noexcept override;
+  void on_undefined_status() noexcept override;
+  void on_bye(imap::ByeReason reason) noexcept override;
+  void on_state(imap::SessionState from, imap::SessionState to) noexcept override;
+  void on_authenticated() noexcept override;
+  void on_command_started(imap::Command command) noexcept override;
+  void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override;
+  void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
+  void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
+  void on_anomaly(imap::Anomaly anomaly) noexcept override;
+  void on_opaque(imap::OpaqueReason reason) noexcept override;
+  void on_capability_removed() noexcept override;
+  void on_outcome(imap::Outcome outcome) noexcept override;
 
   void advance();
   void client_handshake();
@@ -104,6 +120,7 @@ class Session final : public EventSource, private Tap {
 
   std::size_t upstream_number() const noexcept;
   const UpstreamTarget& upstream() const noexcept;
+  const ServerTarget& server() const noexcept { return upstream().servers[server_]; }
   TimePoint now() const noexcept;
   Flow& flow(imap::Direction direction) noexcept { return flows_[static_cast<std::size_t>(direction)]; }
   const Flow& flow(imap::Direction direction) const noexcept { return flows_[static_cast<std::size_t>(direction)]; }
@@ -123,7 +140,9 @@ class Session final : public EventSource, private Tap {
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   int unacknowledged_ = 0;  // by the client's system, when the half-close deadline last looked
+  IpEndpoint peer_;         // the client's address
   std::uint16_t listener_;
+  std::uint16_t server_ = 0;   // of the upstream's servers
   std::uint16_t address_ = 0;  // the next one to try
   State state_ = State::handshake;
   std::optional<CloseReason> reason_;
@@ -134,6 +153,6 @@ class Session final : public EventSource, private Tap {
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
-static_assert(sizeof(Session) <= 640);
+static_assert(sizeof(Session) <= 680);
 
 }  // namespace imapmeter::proxy

@@ -89,7 +89,7 @@ void Session::dial() {
   dialled_ = true;
   state_since_ = now();
   address_ = 0;
-  if (upstream().servers.front().addresses.empty()) {
+  if (server().addresses.empty()) {
     fail_connect(CloseReason::upstream_dns, ConnectResult::dns);
   } else {
     errno = 0;
@@ -100,9 +100,9 @@ void Session::dial() {
 
 // Tries the addresses that are left, in order; errno says why the last one failed.
 void Session::dial_next() {
-  const std::vector<SocketAddress>& addresses = upstream().servers.front().addresses;
+  const std::vector<SocketAddress>& addresses = server().addresses;
   while (address_ < addresses.size()) {
-    Fd fd = start_connect(addresses[address_++]);
+    Fd fd = start_connect(addresses[address_++], snapshot_->timeouts.keepalive);
     if (!fd && (errno == EMFILE || errno == ENFILE)) {
       log_limited(LogClass::descriptors, "no descriptor is left for a connection to upstream {}", upstream().name);
       reason_ = CloseReason::fd_exhausted;
@@ -124,13 +124,13 @@ void Session::finish_connect() {
     dial_next();
     return arm();
   }
-  context_.observer->on_upstream_sessions(0, +1);
+  context_.observer->on_upstream_sessions(server_, +1);
   upstream_counted_ = true;
   if (upstream().tls == nullptr) {
     start_relay();
     return arm();
   }
-  if (!upstream_.start_tls(*upstream().tls, false) || !expect_server(*upstream_.ssl(), upstream().servers.front().host))
+  if (!upstream_.start_tls(*upstream().tls, false) || !expect_server(*upstream_.ssl(), server().host))
     return force_close(CloseReason::limit_memory);
   worker_.ticket(upstream_number()).offer(*upstream_.ssl());
   state_ = State::upstream_handshake;
@@ -151,7 +151,7 @@ void Session::upstream_handshake() {
   const HandshakeResult result = handshake_failure(*upstream_.ssl(), status);
   context_.observer->on_handshake({.side = Side::upstream, .result = result});
   log_limited(LogClass::upstream_tls, "upstream {}: the TLS handshake with {} failed: {}", upstream().name,
-              upstream().servers.front().name, name(result));
+              server().name, name(result));
   if (is_certificate(result))
     fail_connect(CloseReason::upstream_cert_invalid, ConnectResult::certificate);
   else
@@ -161,9 +161,9 @@ void Session::upstream_handshake() {
 // No server to relay to: the client hears it in its own language.
 void Session::fail_connect(CloseReason reason, ConnectResult result) {
   connect_told_ = true;
-  context_.observer->on_upstream_connect(0, result);
-  log_limited(LogClass::upstream_connect, "upstream {}: no session with {}: {}", upstream().name,
-              upstream().servers.front().name, name(reason));
+  context_.observer->on_upstream_connect(server_, result);
+  log_limited(LogClass::upstream_connect, "upstream {}: no session with {}: {}", upstream().name, server().name,
+              name(reason));
   reason_ = reason;
   say_bye(bye_unavailable);
 }

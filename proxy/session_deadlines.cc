@@ -44,7 +44,7 @@ void Session::check_deadlines() {
 }
 
 void Session::connect_timed_out() {
-  if (address_ == upstream().servers.front().addresses.size())
+  if (address_ == server().addresses.size())
     return fail_connect(CloseReason::upstream_connect_timeout, ConnectResult::timeout);
   upstream_.close();
   errno = ETIMEDOUT;
@@ -71,7 +71,7 @@ void Session::check_relay_deadlines() {
   }
   if (!connect_told_ && now() >= state_since_ + timeouts.greeting) {
     connect_told_ = true;
-    context_.observer->on_upstream_connect(0, ConnectResult::greeting);
+    context_.observer->on_upstream_connect(server_, ConnectResult::greeting);
     if (!reason_) reason_ = CloseReason::upstream_greeting_timeout;
     return relayed_ ? finish() : say_bye(bye_unavailable);
   }
@@ -90,7 +90,7 @@ TimePoint Session::next_deadline() const noexcept {
       return accepted_ + timeouts.handshake;
     case State::connect: {
       // Each address has its share: one that swallows everything must not hide the next.
-      const auto addresses = static_cast<int>(upstream().servers.front().addresses.size());
+      const auto addresses = static_cast<int>(server().addresses.size());
       return state_since_ + timeouts.connect * std::max<int>(address_, 1) / std::max(addresses, 1);
     }
     case State::upstream_handshake:

@@ -21,6 +21,10 @@ NameLookup::NameLookup(boost::asio::io_context& context, config::Address server,
     : resolver_(context), timer_(context), server_(std::move(server)), changed_(std::move(changed)) {}
 
 void NameLookup::start() {
+  if (server_.is_unix()) {
+    tried_ = true;
+    return changed_({unix_address(server_.path)});
+  }
   boost::system::error_code error;
   const auto address = boost::asio::ip::make_address(server_.host, error);
   if (error) return look_up();

@@ -65,7 +65,9 @@ class Worker::Acceptor final : public EventSource {
   bool accept_one() {
     Load& load = worker_.load_;
     if (load.total.load(std::memory_order_relaxed) >= load.limit) return pause("descriptors are short");
-    Fd client(accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    SocketAddress from;
+    from.size = sizeof from.storage;
+    Fd client(accept4(fd_, reinterpret_cast<sockaddr*>(&from.storage), &from.size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client) {
       switch (errno) {
         case EMFILE:
@@ -82,10 +84,12 @@ class Worker::Acceptor final : public EventSource {
     Worker& target = worker_.lightest();
     load.total.fetch_add(1, std::memory_order_relaxed);
     load.per_worker[target.number_].fetch_add(1, std::memory_order_relaxed);
+    const IpEndpoint peer = ip_endpoint(from);
     if (&target == &worker_) {
-      worker_.adopt(std::move(client), listener_);
+      worker_.adopt(std::move(client), listener_, peer);
     } else {
-      target.loop.post([&target, listener = listener_, fd = client.release()] { target.adopt(Fd(fd), listener); });
+      target.loop.post(
+          [&target, listener = listener_, fd = client.release(), peer] { target.adopt(Fd(fd), listener, peer); });
     }
     return true;
   }
@@ -103,11 +107,11 @@ Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint
 
 Worker::~Worker() = default;
 
-void Worker::prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<int>& listening) {
+void Worker::prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<Listening>& listening) {
   snapshot_ = std::move(snapshot);
   tickets_.resize(snapshot_->upstreams.size());
-  for (std::size_t i = 0; i < listening.size(); ++i)
-    acceptors_.push_back(std::make_unique<Acceptor>(*this, i, listening[i]));
+  for (const Listening& each : listening)
+    acceptors_.push_back(std::make_unique<Acceptor>(*this, each.listener, each.fd));
 }
 
 void Worker::run() { loop.run(); }
@@ -123,9 +127,9 @@ Worker& Worker::lightest() {
   return own > sessions_of(best) + 4 + own / 16 ? *peers_[best] : *this;
 }
 
-void Worker::adopt(Fd client, std::size_t listener) {
+void Worker::adopt(Fd client, std::size_t listener, const IpEndpoint& peer) {
   try {
-    sessions_.push_back(std::make_unique<Session>(*this, snapshot_, listener, std::move(client)));
+    sessions_.push_back(std::make_unique<Session>(*this, snapshot_, listener, std::move(client), peer));
   } catch (const std::bad_alloc&) {
     log_limited(LogClass::internal, "no memory for a new session");
     return uncount();

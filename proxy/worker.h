@@ -39,6 +39,12 @@ struct Load {
   std::size_t limit = 0;              // sessions that the descriptors of this process suffice for
 };
 
+// A listening socket of a listener, which has one per address.
+struct Listening {
+  int fd;
+  std::size_t listener;
+};
+
 class Worker {
  public:
   // `contexts`: one per listener. `load` and `peers` outlive the worker; `peers` holds all workers by number.
@@ -49,14 +55,14 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // Before run(): the snapshot to start with, and the listening sockets (owned by the caller, open until run() ends).
-  void prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<int>& listening);
+  void prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<Listening>& listening);
   // The thread: returns when a drain is complete.
   void run();
 
   // In the loop's thread, through loop.post()
   void use(std::shared_ptr<const Snapshot> snapshot) { snapshot_ = std::move(snapshot); }
   // Takes a session that was accepted here or by a peer; it is counted in `load` already.
-  void adopt(Fd client, std::size_t listener);
+  void adopt(Fd client, std::size_t listener, const IpEndpoint& peer);
   // Stops accepting and closes every session at a response boundary, spread over `spread`; run() returns after the
   // last.
   void drain(std::chrono::milliseconds spread);

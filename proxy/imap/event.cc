@@ -19,6 +19,12 @@ constexpr std::array<std::string_view, bye_reason_count> bye_reason_names = {
 constexpr std::array<std::string_view, command_result_count> command_result_names = {
     "OK", "NO", "BAD", "aborted", "untracked",
 };
+constexpr std::array<std::string_view, auth_result_count> auth_result_names = {
+    "success",
+    "rejected",
+    "temporary",
+    "other",
+};
 constexpr std::array<std::string_view, outcome_count> outcome_names = {
     "unseen", "cut", "degraded", "login_failed", "login_rejected", "good",
 };
@@ -69,6 +75,7 @@ std::string_view name(ResponseKind kind) noexcept { return response_kind_names[s
 std::string_view name(SessionState state) noexcept { return session_state_names[static_cast<std::size_t>(state)]; }
 std::string_view name(ByeReason reason) noexcept { return bye_reason_names[static_cast<std::size_t>(reason)]; }
 std::string_view name(CommandResult result) noexcept { return command_result_names[static_cast<std::size_t>(result)]; }
+std::string_view name(AuthResult result) noexcept { return auth_result_names[static_cast<std::size_t>(result)]; }
 std::string_view name(Outcome outcome) noexcept { return outcome_names[static_cast<std::size_t>(outcome)]; }
 std::string_view name(OpaqueReason reason) noexcept { return opaque_reason_names[static_cast<std::size_t>(reason)]; }
 std::string_view name(Anomaly anomaly) noexcept { return anomaly_names[static_cast<std::size_t>(anomaly)]; }

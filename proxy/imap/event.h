@@ -57,6 +57,23 @@ enum class CommandResult : std::uint8_t {
 inline constexpr std::size_t command_result_count = 5;
 std::string_view name(CommandResult result) noexcept;
 
+// How an attempt to log in was answered.
+enum class AuthResult : std::uint8_t {
+  success,    // tagged OK
+  rejected,   // NO without a code, or with AUTHENTICATIONFAILED, AUTHORIZATIONFAILED or EXPIRED
+  temporary,  // NO with UNAVAILABLE, INUSE, LIMIT, SERVERBUG or CONTACTADMIN: the server's trouble
+  other,      // any other answer, or none
+};
+inline constexpr std::size_t auth_result_count = 4;
+std::string_view name(AuthResult result) noexcept;
+
+// One LOGIN or AUTHENTICATE, at the server's answer.
+struct AuthAttempt {
+  Command command = Command::login;
+  AuthResult result = AuthResult::other;
+  ResponseCode code = ResponseCode::none;  // of the answer
+};
+
 // How a session that saw a greeting went; the first that fits, in this order.
 enum class Outcome : std::uint8_t { unseen, cut, degraded, login_failed, login_rejected, good };
 inline constexpr std::size_t outcome_count = 6;

@@ -30,6 +30,8 @@ class Observer {
   virtual void on_command_started(Command command) noexcept = 0;
   // Each started command ends exactly once.
   virtual void on_command_ended(Command command, CommandResult result) noexcept = 0;
+  // Each LOGIN and AUTHENTICATE once, beside on_command_ended. None that is untracked.
+  virtual void on_auth_attempt(const AuthAttempt& attempt) noexcept = 0;
   // `octets` of literals passed, as they pass.
   virtual void on_literal(Direction direction, std::size_t octets) noexcept = 0;
   virtual void on_anomaly(Anomaly anomaly) noexcept = 0;

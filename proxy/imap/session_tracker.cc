@@ -9,18 +9,26 @@ CommandResult result_of(Condition condition) noexcept {
   return condition == Condition::no ? CommandResult::no : CommandResult::bad;
 }
 
-// A failed login that was the server's trouble, not the user's (METRICS.md, auth_attempts, `temporary`).
-bool is_temporary(Condition condition, ResponseCode code) noexcept {
-  if (condition != Condition::no) return false;
+bool is_login(Command command) noexcept { return command == Command::login || command == Command::authenticate; }
+
+// METRICS.md, auth_attempts: `temporary` is the server's trouble, not the user's.
+AuthResult auth_result(Condition condition, ResponseCode code) noexcept {
+  if (condition == Condition::ok) return AuthResult::success;
+  if (condition != Condition::no) return AuthResult::other;
   switch (code) {
+    case ResponseCode::none:
+    case ResponseCode::authenticationfailed:
+    case ResponseCode::authorizationfailed:
+    case ResponseCode::expired:
+      return AuthResult::rejected;
     case ResponseCode::unavailable:
     case ResponseCode::inuse:
     case ResponseCode::limit:
     case ResponseCode::serverbug:
     case ResponseCode::contactadmin:
-      return true;
+      return AuthResult::temporary;
     default:
-      return false;
+      return AuthResult::other;
   }
 }
 
@@ -38,6 +46,7 @@ void SessionTracker::complete(std::size_t index, Condition condition, ResponseCo
   after_literal_ = false;
   if (latest) answer_latest();
   observer_.on_command_ended(command.command, result_of(condition));
+  if (is_login(command.command)) observer_.on_auth_attempt({command.command, auth_result(condition, code), code});
   if (command.impatient && command.owed > 0 && condition != Condition::ok) {
     // octets of a literal that the server refused are on their way: it reads them as commands, we did not
     return go_opaque(OpaqueReason::parser);
@@ -64,7 +73,8 @@ void SessionTracker::apply(const OutstandingCommand& command, Condition conditio
     case Command::login:
     case Command::authenticate:
       if (!ok) {
-        login_trouble_ = is_temporary(condition, code) ? LoginTrouble::failed : LoginTrouble::rejected;
+        login_trouble_ =
+            auth_result(condition, code) == AuthResult::temporary ? LoginTrouble::failed : LoginTrouble::rejected;
         break;
       }
       first_client_octet_ = first_server_octet_ = command.may_add_layer;
@@ -137,7 +147,9 @@ void SessionTracker::go_opaque(OpaqueReason reason) noexcept {
 void SessionTracker::finish() noexcept {
   const Outcome how = outcome();
   for (std::size_t index = 0; index < outstanding_.size(); ++index) {
-    observer_.on_command_ended(outstanding_[index].command, CommandResult::aborted);
+    const Command command = outstanding_[index].command;
+    observer_.on_command_ended(command, CommandResult::aborted);
+    if (is_login(command)) observer_.on_auth_attempt({.command = command});
   }
   outstanding_.clear();
   if (greeting_seen_) observer_.on_outcome(how);

@@ -103,19 +103,22 @@ log: {level: debug, sessions: false, client_address: hashed}
                                   "f.yaml");
   ASSERT_THAT(loaded.errors, IsEmpty());
   Config expected;
-  expected.listeners = {
-      {.name = "a",
-       .binds = {{"::", 993}},
-       .certificates = {{"c1", "k1"}, {"c2", "k2"}},
-       .upstream = "u",
-       .capabilities = Capabilities::pass},
-      {.name = "b",
-       .tls = false,
-       .binds = {{"127.0.0.1", 0}, {.path = "/run/b"}},
-       .upstream = "u",
-       .proxy_protocol = {*parse_network("10.0.0.0/8"), *parse_network("2001:db8::/32")},
-       .observe = false},
-      {.name = "c", .binds = {{"127.0.0.1", 0}}, .self_signed = true, .self_signed_dir = "/var/lib/x", .upstream = "u"}};
+  expected.listeners = {{.name = "a",
+                         .binds = {{"::", 993}},
+                         .certificates = {{"c1", "k1"}, {"c2", "k2"}},
+                         .upstream = "u",
+                         .capabilities = Capabilities::pass},
+                        {.name = "b",
+                         .tls = false,
+                         .binds = {{"127.0.0.1", 0}, {.path = "/run/b"}},
+                         .upstream = "u",
+                         .proxy_protocol = {*parse_network("10.0.0.0/8"), *parse_network("2001:db8::/32")},
+                         .observe = false},
+                        {.name = "c",
+                         .binds = {{"127.0.0.1", 0}},
+                         .self_signed = true,
+                         .self_signed_dir = "/var/lib/x",
+                         .upstream = "u"}};
   expected.upstreams = {{.name = "u",
                          .servers = {{"mail.example.org", 993}, {"mail2.example.org", 993}},
                          .ca = "ca.pem",
@@ -225,8 +228,9 @@ TEST(Load, EachBadItemOfAListIsNamed) {
 }
 
 TEST(Load, ServersOfOneUpstreamShareTheScheme) {
-  EXPECT_THAT(errors_of("upstreams:\n  - servers:\n      - imap://127.0.0.1:1\n      - imaps://127.0.0.1:2\n"),
-              ElementsAre(HasSubstr("f.yaml:4: upstreams[0].servers[1]: all of these are imaps://, or all are imap://")));
+  EXPECT_THAT(
+      errors_of("upstreams:\n  - servers:\n      - imap://127.0.0.1:1\n      - imaps://127.0.0.1:2\n"),
+      ElementsAre(HasSubstr("f.yaml:4: upstreams[0].servers[1]: all of these are imaps://, or all are imap://")));
 }
 
 TEST(Load, WhatIsNotYamlIsAnErrorWithItsLine) {

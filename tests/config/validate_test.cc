@@ -68,7 +68,8 @@ TEST(Validate, EveryListenersUpstreamExists) {
 }
 
 TEST(Validate, BindIsAnAddressOfThisMachine) {
-  EXPECT_THAT(after([](Config& c) { c.listeners[0].binds = {}; }), ElementsAre(problem("listeners[0].bind", "missing")));
+  EXPECT_THAT(after([](Config& c) { c.listeners[0].binds = {}; }),
+              ElementsAre(problem("listeners[0].bind", "missing")));
   EXPECT_THAT(after([](Config& c) { c.listeners[0].binds[0].host = "mail.example.org"; }),
               ElementsAre(problem("listeners[0].bind", "address of this machine")));
   for (const std::string good : {"0.0.0.0", "::", "192.0.2.1", "localhost"}) {
@@ -130,10 +131,7 @@ TEST(Validate, PlaintextLeavesTheMachineOnlyIfAllowed) {
 TEST(Validate, Upstreams) {
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.clear(); }),
               ElementsAre(problem("upstreams[0].servers", "at least one")));
-  EXPECT_THAT(after([](Config& c) {
-                c.upstreams[0].servers.push_back({"127.0.0.1", 2});
-              }),
-              IsEmpty());
+  EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.push_back({"127.0.0.1", 2}); }), IsEmpty());
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.push_back(c.upstreams[0].servers[0]); }),
               ElementsAre(problem("upstreams[0].servers[1]", "there already")));
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers[0] = {.path = "/run/imap"}; }), IsEmpty());
@@ -146,13 +144,12 @@ TEST(Validate, Upstreams) {
                 c.upstreams[0].sources = {"127.0.0.2", "mail.example.org"};
               }),
               ElementsAre(problem("upstreams[0].source[1]", "an IPv4 or IPv6 address")));
-  EXPECT_THAT(after([](Config& c) {
-                c.upstreams[0].health_check = {.interval = 99ms, .timeout = 0ms, .rise = 0, .fall = 0};
-              }),
-              ElementsAre(problem("upstreams[0].health_check.interval", "at least 100ms"),
-                          problem("upstreams[0].health_check.timeout", "more than 0"),
-                          problem("upstreams[0].health_check.rise", "1 to 100"),
-                          problem("upstreams[0].health_check.fall", "1 to 100")));
+  EXPECT_THAT(
+      after([](Config& c) { c.upstreams[0].health_check = {.interval = 99ms, .timeout = 0ms, .rise = 0, .fall = 0}; }),
+      ElementsAre(problem("upstreams[0].health_check.interval", "at least 100ms"),
+                  problem("upstreams[0].health_check.timeout", "more than 0"),
+                  problem("upstreams[0].health_check.rise", "1 to 100"),
+                  problem("upstreams[0].health_check.fall", "1 to 100")));
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers[0].port = 0; }),
               ElementsAre(problem("upstreams[0].servers[0]", "port 0")));
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].ca = "x"; }), ElementsAre(problem("upstreams[0].ca", "no TLS")));

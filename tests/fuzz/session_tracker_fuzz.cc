@@ -39,6 +39,7 @@ class Listener final : public imap::Observer {
     count.on_command_ended(command, result);
     note(7, (static_cast<std::uint64_t>(command) << 8U) | static_cast<std::uint64_t>(result));
   }
+  void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override { count.on_auth_attempt(attempt); }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
     REQUIRE(octets > 0);
     literal_[static_cast<std::size_t>(direction)] += octets;

@@ -27,7 +27,7 @@ inline std::pair<Fd, Fd> socket_pair() {
 // As socket_pair(), over TCP on loopback: takes megabytes in small writes.
 inline std::pair<Fd, Fd> tcp_pair() {
   const Fd listening = listen_on({"127.0.0.1", 0});
-  Fd near = start_connect(local_address(listening.get()));
+  Fd near = start_connect(local_address(listening.get()), std::chrono::seconds(120));
   Fd far(accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK));
   if (!near || !far) throw std::runtime_error("no TCP pair");
   return {std::move(near), std::move(far)};

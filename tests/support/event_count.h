@@ -33,6 +33,7 @@ struct EventCount final : imap::Observer {
   void on_command_ended(imap::Command, imap::CommandResult result) noexcept override {
     ++(result == imap::CommandResult::untracked ? untracked : ended);
   }
+  void on_auth_attempt(const imap::AuthAttempt&) noexcept override {}
   void on_literal(imap::Direction, std::size_t octets) noexcept override { literal_octets += octets; }
   void on_anomaly(imap::Anomaly) noexcept override { ++anomalies; }
   void on_opaque(imap::OpaqueReason) noexcept override { ++opaque; }

@@ -13,6 +13,7 @@ class EventLog final : public imap::Observer {
  public:
   // Literal octets are told as they pass, so neighbours are added up: else every chunking would look different.
   std::vector<std::string> lines;
+  std::vector<std::string> logins;  // attempts to log in, as they were answered
 
   void on_status(const imap::Status& status) noexcept override {
     std::string members;
@@ -33,6 +34,10 @@ class EventLog final : public imap::Observer {
   void on_command_started(imap::Command command) noexcept override { add({"started", name(command)}); }
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
     add({"ended", name(command), name(result)});
+  }
+  void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override {
+    logins.push_back(std::string(name(attempt.command)) + " " + std::string(name(attempt.result)) + " " +
+                     std::string(name(attempt.code)));
   }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
     if (!literal_open_ || literal_direction_ != direction) {

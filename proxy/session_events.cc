@@ -1,0 +1,42 @@
+// What the tracker reads goes to the listener's observers; here the session adds what only it knows.
+#include "proxy/session.h"
+
+namespace imapmeter::proxy {
+
+void Session::on_status(const imap::Status& status) noexcept { context_.imap_observer->on_status(status); }
+
+void Session::on_undefined_status() noexcept { context_.imap_observer->on_undefined_status(); }
+
+void Session::on_bye(imap::ByeReason reason) noexcept { context_.imap_observer->on_bye(reason); }
+
+void Session::on_state(imap::SessionState from, imap::SessionState to) noexcept {
+  context_.imap_observer->on_state(from, to);
+}
+
+void Session::on_authenticated() noexcept { context_.imap_observer->on_authenticated(); }
+
+void Session::on_command_started(imap::Command command) noexcept {
+  context_.imap_observer->on_command_started(command);
+}
+
+void Session::on_command_ended(imap::Command command, imap::CommandResult result) noexcept {
+  context_.imap_observer->on_command_ended(command, result);
+}
+
+void Session::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
+  context_.imap_observer->on_auth_attempt(attempt);
+}
+
+void Session::on_literal(imap::Direction direction, std::size_t octets) noexcept {
+  context_.imap_observer->on_literal(direction, octets);
+}
+
+void Session::on_anomaly(imap::Anomaly anomaly) noexcept { context_.imap_observer->on_anomaly(anomaly); }
+
+void Session::on_opaque(imap::OpaqueReason reason) noexcept { context_.imap_observer->on_opaque(reason); }
+
+void Session::on_capability_removed() noexcept { context_.imap_observer->on_capability_removed(); }
+
+void Session::on_outcome(imap::Outcome outcome) noexcept { context_.imap_observer->on_outcome(outcome); }
+
+}  // namespace imapmeter::proxy
