@@ -209,6 +209,7 @@ void Session::lose_server_before_greeting(Io end) {
   if (!connect_told_) {
     connect_told_ = true;
     context_.observer->on_upstream_connect(server_, end == Io::reset ? ConnectResult::reset : ConnectResult::greeting);
+    warn_of_no_session(*reason_);
   }
   say_bye(bye_unavailable);
 }

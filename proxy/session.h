@@ -93,6 +93,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void finish_connect();
   void upstream_handshake();
   void fail_connect(CloseReason reason, ConnectResult result);
+  void warn_of_no_session(CloseReason reason) const;
 
   void start_relay();
   void relay();

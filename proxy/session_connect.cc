@@ -162,10 +162,14 @@ void Session::upstream_handshake() {
 void Session::fail_connect(CloseReason reason, ConnectResult result) {
   connect_told_ = true;
   context_.observer->on_upstream_connect(server_, result);
-  log_limited(LogClass::upstream_connect, "upstream {}: no session with {}: {}", upstream().name, server().name,
-              name(reason));
+  warn_of_no_session(reason);
   reason_ = reason;
   say_bye(bye_unavailable);
+}
+
+void Session::warn_of_no_session(CloseReason reason) const {
+  log_limited(LogClass::upstream_connect, "upstream {}: no session with {}: {}", upstream().name, server().name,
+              name(reason));
 }
 
 }  // namespace imapmeter::proxy

@@ -73,6 +73,7 @@ void Session::check_relay_deadlines() {
     connect_told_ = true;
     context_.observer->on_upstream_connect(server_, ConnectResult::greeting);
     if (!reason_) reason_ = CloseReason::upstream_greeting_timeout;
+    warn_of_no_session(CloseReason::upstream_greeting_timeout);
     return relayed_ ? finish() : say_bye(bye_unavailable);
   }
   for (const Direction direction : {Direction::server_to_client, Direction::client_to_server}) {

@@ -5,11 +5,13 @@ A fault test is worth what its harness can tell apart, so this is tested without
 """
 
 import hashlib
+import select
+import socket
 import threading
 import unittest
 
-from harness import CHUNKINGS, Certificates, ExpositionError, FakeClient, FakeUpstream, chunks, parse
-from harness import wait_until, well_behaved_session, honest_server
+from harness import CHUNKINGS, Certificates, Child, ExpositionError, FakeClient, FakeUpstream, chunks, parse
+from harness import honest_server, scaled, wait_until, well_behaved_session
 from harness.wire import WireTimeout
 
 GOOD = """# HELP a_total things
@@ -123,6 +125,23 @@ class WireTest(unittest.TestCase):
     def test_wait_until_fails_in_the_end(self):
         with self.assertRaisesRegex(AssertionError, "the moon"):
             wait_until(lambda: False, 0.05, "the moon")
+
+
+class ChildTest(unittest.TestCase):
+    def test_hands_back_what_the_function_returns_or_raises(self):
+        self.assertEqual(Child(lambda stop: [1, 2], ()).stop(), [1, 2])
+        with self.assertRaisesRegex(AssertionError, "ZeroDivisionError"):
+            Child(lambda stop: 1 / 0, ()).stop()
+
+    def test_a_killed_child_holds_nothing_open(self):
+        near, far = socket.socketpair()
+        child = Child(lambda stop: select.select([stop], [], []), (far.fileno(),))
+        far.close()
+        near.settimeout(scaled(10))
+        near.send(b"x")
+        child.kill()
+        with near, self.assertRaises(ConnectionResetError):
+            near.recv(1)
 
 
 class ExpositionTest(unittest.TestCase):

@@ -19,7 +19,7 @@ WARM_UP = b"* 2 FETCH (BODY[] {1000}\r\n" + b"x" * 1000 + b")\r\n"
 
 class RelaysEndlessLines(IntegrationCase):
     def test_A7(self):
-        self.start(FakeUpstream(keep=False))
+        self.start(FakeUpstream(keep=False), workers=1)
         client, server = self.session(keep=False)
         for _ in range(4000):  # buffers that any traffic uses are in the baseline
             self.relay_block(server, client, WARM_UP)
@@ -27,16 +27,17 @@ class RelaysEndlessLines(IntegrationCase):
         resident = self.proxy.process.rss()
 
         self.relay_block(server, client, START)
-        first = self.cpu_for(server, client, SIZE // 2)
-        second = self.cpu_for(server, client, SIZE // 2)
+        with self.neighbour():
+            first = self.cpu_for(server, client, SIZE // 2)
+            second = self.cpu_for(server, client, SIZE // 2)
         grown = self.proxy.process.rss() - resident
         self.assertTrue(self.proxy.process.sanitized() or grown <= MIB, f"resident memory grew by {grown} octets")
         self.assertLess(second, 1.5 * first + 0.1, "the second half of the line costs more than the first")
 
         self.relay_block(client, server, b"a NOOP\r\n")
-        self.relay_block(server, client, b"\r\n* NO [ALERT] read on\r\na OK done\r\n")
+        self.relay_block(server, client, b"\r\n* NO [ALERT] read on\r\na NO done\r\n")
         self.assertEqual(client.received.hexdigest(), server.sent.hexdigest())
-        self.assertEqual(self.change(before, "imapmeter_responses_total", kind="tagged", status="OK"), 1)
+        self.assertEqual(self.change(before, "imapmeter_responses_total", kind="tagged", status="NO"), 1)
         self.assertEqual(self.change(before, "imapmeter_status_codes_total", status_code="ALERT"), 1)
         self.assertEqual(self.change(before, "imapmeter_opaque_sessions_total"), 0)
         server.shutdown_write()
@@ -57,8 +58,6 @@ class RelaysEndlessLines(IntegrationCase):
     def relay_block(sender, receiver, data: bytes) -> None:
         sender.send(data)
         receiver.expect(data)
-
-
 
 
 if __name__ == "__main__":

@@ -15,10 +15,12 @@ a strict reader of its metrics, and the invariants that hold after every test.
 from .accept_shim import AcceptShim
 from .case import IntegrationCase
 from .certificates import Certificates
+from .child import Child
 from .chunking import CHUNKINGS, chunks, seed
 from .client import FakeClient, well_behaved_session
 from .exposition import Exposition, ExpositionError, check_with_promtool, parse
 from .invariants import Baseline, at_rest, check_invariants
+from .neighbour import Neighbour
 from .process import Process
 from .proxy import Proxy
 from .timing import FACTOR, scaled, wait_until
@@ -27,8 +29,8 @@ from .upstream import FakeUpstream, honest_server
 from .wire import Wire, WireTimeout
 
 __all__ = [
-    "AcceptShim", "Baseline", "CHUNKINGS", "Certificates", "Exposition", "ExpositionError", "FACTOR", "FakeClient",
-    "FakeUpstream", "IntegrationCase", "Process", "Proxy", "Traffic", "Wire", "WireTimeout", "at_rest",
-    "check_counted", "check_invariants", "check_with_promtool", "chunks", "honest_server", "parse", "scaled", "seed",
-    "wait_until", "well_behaved_session",
+    "AcceptShim", "Baseline", "CHUNKINGS", "Certificates", "Child", "Exposition", "ExpositionError", "FACTOR",
+    "FakeClient", "FakeUpstream", "IntegrationCase", "Neighbour", "Process", "Proxy", "Traffic", "Wire", "WireTimeout",
+    "at_rest", "check_counted", "check_invariants", "check_with_promtool", "chunks", "honest_server", "parse", "scaled",
+    "seed", "wait_until", "well_behaved_session",
 ]

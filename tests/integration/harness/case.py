@@ -1,5 +1,6 @@
 """IntegrationCase: a test with one FakeUpstream and one Proxy, whose end checks the invariants."""
 
+import contextlib
 import sys
 import threading
 import unittest
@@ -7,6 +8,7 @@ import unittest
 from .client import FakeClient, well_behaved_session
 from .exposition import Exposition
 from .invariants import Baseline, check_invariants
+from .neighbour import Neighbour
 from .proxy import Proxy
 from .upstream import FakeUpstream, honest_server
 from .wire import Wire
@@ -47,6 +49,22 @@ class IntegrationCase(unittest.TestCase):
         client.send(b"login LOGIN user secret\r\n")
         server.expect(b"login LOGIN user secret\r\n")
         self.relay(server, client, b"login OK logged in\r\n")
+
+    @contextlib.contextmanager
+    def neighbour(self):
+        """Another session, in a process of its own, that goes on beside the block: its NOOPs are answered in less than
+        20 ms (p99). With workers=1 it shares everything with the hostile one."""
+        script, self.upstream.script = self.upstream.script, None
+        client, server = self.session()
+        self.login(client, server)
+        self.upstream.script = script
+        beside = Neighbour(client, server, self.proxy.pid)
+        try:
+            yield beside
+        except BaseException:
+            beside.kill()
+            raise
+        beside.stop(self._testMethodName)
 
     def relay(self, sender: Wire, receiver: Wire, data: bytes, chunking: str = "whole") -> None:
         """Sends, and requires that exactly these octets arrive. A short script goes in lockstep, each chunk behind the

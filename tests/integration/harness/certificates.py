@@ -26,6 +26,10 @@ class Certificates:
                       "-days", str(days), "-extfile", extensions, "-out", cert)
         return cert, key
 
+    def self_signed(self, name: str, subject_alt_name: str) -> tuple[Path, Path]:
+        """A certificate that no CA signed, and its key."""
+        return self._self_signed(name, name, "CA:FALSE", "-addext", f"subjectAltName={subject_alt_name}")
+
     def server_context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.cert, self.key)
@@ -40,10 +44,10 @@ class Certificates:
     def __exit__(self, *_):
         self.close()
 
-    def _self_signed(self, name: str, subject: str, constraints: str) -> tuple[Path, Path]:
+    def _self_signed(self, name: str, subject: str, constraints: str, *more: str) -> tuple[Path, Path]:
         cert, key = self.directory / f"{name}.pem", self.directory / f"{name}.key"
         self._openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                      "-subj", f"/CN={subject}", "-addext", f"basicConstraints={constraints}",
+                      "-subj", f"/CN={subject}", "-addext", f"basicConstraints={constraints}", *more,
                       "-keyout", key, "-out", cert)
         return cert, key
 
