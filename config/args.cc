@@ -26,10 +26,12 @@ struct Flags {
   bool upstream_insecure = false;
   bool allow_plaintext = false;
   std::string capabilities;
+  std::string observe;
   std::string admin;
   std::string metrics;
   std::string workers;
   std::string log_level;
+  std::string log_client_address;
   std::string drain_timeout;
   std::string config;
   bool check = false;
@@ -75,6 +77,7 @@ class CommandLine {
                 "imapmeter"};
   Flags flags_;
   Capabilities capabilities_ = Listener{}.capabilities;
+  bool observe_ = Listener{}.observe;
   SelfSigned self_signed_{.on = false, .dir = {}};
   Config config_;
   Origins origins_;
@@ -116,6 +119,7 @@ void CommandLine::declare() {
   flag("--allow-plaintext-upstream", flags_.allow_plaintext, "Allow an imap:// upstream that is not on this machine");
   option("--capabilities", flags_.capabilities, "auto|pass",
          "auto: take out capabilities that cannot work through a proxy; pass: change nothing (default: auto)");
+  option("--observe", flags_.observe, "on|off", "off: relay without reading (default: on)");
   declare_service();
 }
 
@@ -127,6 +131,8 @@ void CommandLine::declare_service() {
   option("--workers", flags_.workers, "N",
          "Threads that relay; 0: the CPUs this process may use, at most 4 (default: 0)");
   option("--log-level", flags_.log_level, "LEVEL", "trace, debug, info, warn, error or off (default: info)");
+  option("--log-client-address", flags_.log_client_address, "off|truncated|hashed|clear",
+         "How clients' addresses stand in the log (default: truncated, to /24 or /48)");
   option("--drain-timeout", flags_.drain_timeout, "DURATION",
          "How long sessions may go on after SIGTERM (default: 30s)");
   option("--config", flags_.config, "FILE", "Settings file (YAML)");
@@ -161,15 +167,16 @@ void CommandLine::text(const char* name, const char* key, const std::string& tex
 }
 
 void CommandLine::read_file() {
-  constexpr std::array<const char*, 9> in_file = {"--listen",
-                                                  "--cert",
-                                                  "--key",
-                                                  "--self-signed",
-                                                  "--upstream",
-                                                  "--upstream-ca",
-                                                  "--capabilities",
-                                                  "--allow-plaintext-upstream",
-                                                  "--upstream-insecure-skip-certificate-verification"};
+  constexpr std::array<const char*, 10> in_file = {"--listen",
+                                                   "--cert",
+                                                   "--key",
+                                                   "--self-signed",
+                                                   "--upstream",
+                                                   "--upstream-ca",
+                                                   "--capabilities",
+                                                   "--observe",
+                                                   "--allow-plaintext-upstream",
+                                                   "--upstream-insecure-skip-certificate-verification"};
   for (const char* name : in_file) {
     if (given(name)) problem(name, "with --config, listeners and upstreams are described in the file alone");
   }
@@ -191,6 +198,7 @@ Listener CommandLine::listener(const std::string& url_text, std::size_t index) {
     problem("--listen", mismatch(url_expected, url_text));
   }
   out.capabilities = capabilities_;
+  out.observe = observe_;
   if (!out.tls) return out;
   for (std::size_t i = 0; i < std::min(flags_.cert.size(), flags_.key.size()); ++i) {
     out.certificates.push_back({flags_.cert[i], flags_.key[i]});
@@ -205,6 +213,7 @@ Listener CommandLine::listener(const std::string& url_text, std::size_t index) {
 
 void CommandLine::read_listeners() {
   value("--capabilities", flags_.capabilities, capabilities_, parse_capabilities, capabilities_expected);
+  value("--observe", flags_.observe, observe_, parse_on_off, on_off_expected);
   if (given("--self-signed") && flags_.self_signed.empty()) {
     self_signed_.on = true;
   } else {
@@ -247,6 +256,8 @@ void CommandLine::read_service() {
   const auto parse_workers = [](const std::string& t) { return parse_unsigned(t, max_workers); };
   value("--workers", flags_.workers, config_.workers, parse_workers, workers_expected);
   value("--log-level", flags_.log_level, config_.log_level, parse_log_level, log_level_expected);
+  value("--log-client-address", flags_.log_client_address, config_.log_client_address, parse_client_address,
+        client_address_expected);
   value("--drain-timeout", flags_.drain_timeout, config_.timeouts.drain, parse_duration, duration_expected);
   if (given("--drain-timeout")) origins_["timeouts.drain"] = origin("--drain-timeout");
 }

@@ -63,28 +63,46 @@ TEST_F(Args, FlagsAloneAreEnough) {
   const auto cert = file("cert.pem", "x");
   const auto key = file("key.pem", "x");
   const auto ca = file("ca.pem", "x");
-  const Invocation out = run({"--listen",        "imaps://127.0.0.1:1993",
-                              "--cert",          cert.c_str(),
-                              "--key",           key.c_str(),
-                              "--upstream",      "imaps://mail.example.org:993",
-                              "--upstream-ca",   ca.c_str(),
-                              "--admin",         "127.0.0.1:0",
-                              "--metrics",       "[::1]:0",
-                              "--capabilities",  "pass",
-                              "--workers",       "3",
-                              "--log-level",     "warn",
-                              "--drain-timeout", "5s"});
+  const Invocation out = run({"--listen",
+                              "imaps://127.0.0.1:1993",
+                              "--cert",
+                              cert.c_str(),
+                              "--key",
+                              key.c_str(),
+                              "--upstream",
+                              "imaps://mail.example.org:993",
+                              "--upstream-ca",
+                              ca.c_str(),
+                              "--admin",
+                              "127.0.0.1:0",
+                              "--metrics",
+                              "[::1]:0",
+                              "--capabilities",
+                              "pass",
+                              "--workers",
+                              "3",
+                              "--log-level",
+                              "warn",
+                              "--observe",
+                              "off",
+                              "--drain-timeout",
+                              "5s",
+                              "--log-client-address",
+                              "clear"});
   ASSERT_EQ(out.action, Action::run) << out.output;
   EXPECT_EQ(out.status, 0);
   Config expected;
-  expected.listeners = {
-      {.binds = {{"127.0.0.1", 1993}}, .certificates = {{cert, key}}, .capabilities = Capabilities::pass}};
+  expected.listeners = {{.binds = {{"127.0.0.1", 1993}},
+                         .certificates = {{cert, key}},
+                         .capabilities = Capabilities::pass,
+                         .observe = false}};
   expected.upstreams = {{.servers = {{"mail.example.org", 993}}, .ca = ca}};
   expected.admin = "127.0.0.1:0";
   expected.metrics = "[::1]:0";
   expected.workers = 3;
   expected.log_level = LogLevel::warn;
   expected.timeouts.drain = 5s;
+  expected.log_client_address = ClientAddress::clear;
   EXPECT_EQ(out.config, expected);
   EXPECT_THAT(out.warnings, IsEmpty());
 }
@@ -141,6 +159,8 @@ TEST_F(Args, BadValuesNameTheFlagAndWhatWasExpected) {
   expect_refused(run({"--listen", "imap://127.0.0.1:1", "--upstream", "y"}), "--upstream: expected imaps://HOST:PORT");
   expect_refused(run_with({"--workers", "65"}), "--workers: expected a whole number from 0 to 64, got \"65\"");
   expect_refused(run_with({"--capabilities", "none"}), "--capabilities: expected auto or pass");
+  expect_refused(run_with({"--observe", "no"}), "--observe: expected on or off");
+  expect_refused(run_with({"--log-client-address", "full"}), "--log-client-address: expected off, truncated");
   expect_refused(run_with({"--log-level", "loud"}), "--log-level: expected trace");
   expect_refused(run_with({"--drain-timeout", "10"}), "--drain-timeout: expected a whole number with");
   expect_refused(run_with({"--drain-timeout", "0s"}), "--drain-timeout: expected more than 0");
@@ -246,7 +266,7 @@ TEST_F(Args, FlagsOverrideTheFile) {
 TEST_F(Args, ListenersAndUpstreamsAreInTheFileAlone) {
   const auto path = file("f.yaml", minimal);
   for (const char* name :
-       {"--listen", "--cert", "--key", "--self-signed", "--upstream", "--upstream-ca", "--capabilities"}) {
+       {"--listen", "--cert", "--key", "--self-signed", "--upstream", "--upstream-ca", "--capabilities", "--observe"}) {
     expect_refused(run({"--config", path.c_str(), name, "x"}), std::string(name) + ": with --config");
   }
   for (const char* name : {"--allow-plaintext-upstream", "--upstream-insecure-skip-certificate-verification"}) {
@@ -299,10 +319,27 @@ TEST_F(Args, HelpAndVersion) {
   EXPECT_THAT(version.output, testing::MatchesRegex("imapmeter [0-9.]+\n"));
   const Invocation help = run({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* name : {"--listen", "--cert", "--key", "--self-signed", "--upstream", "--upstream-ca",
-                           "--upstream-insecure-skip-certificate-verification", "--allow-plaintext-upstream", "--admin",
-                           "--metrics", "--capabilities", "--workers", "--log-level", "--drain-timeout", "--config",
-                           "--check", "--print-config", "--version", "--help"}) {
+  for (const char* name : {"--listen",
+                           "--cert",
+                           "--key",
+                           "--self-signed",
+                           "--upstream",
+                           "--upstream-ca",
+                           "--upstream-insecure-skip-certificate-verification",
+                           "--allow-plaintext-upstream",
+                           "--admin",
+                           "--metrics",
+                           "--capabilities",
+                           "--observe",
+                           "--log-client-address",
+                           "--workers",
+                           "--log-level",
+                           "--drain-timeout",
+                           "--config",
+                           "--check",
+                           "--print-config",
+                           "--version",
+                           "--help"}) {
     EXPECT_THAT(help.output, HasSubstr(name));
   }
 }

@@ -2,7 +2,7 @@
 """Every octet arrives, in order, once, and every session closes clean: random IMAP-like traffic on 64 connections, both
 directions at once, in chunks of 1 octet to 64 KiB, over TLS 1.2 and 1.3.
 
-IMAPMETER_BYTES sets how many octets in all (256 MiB); IMAPMETER_LONG=1 makes it 2 GiB.
+IMAPMETER_BYTES sets how many octets in all (256 MiB); IMAPMETER_LONG=1 makes it 20 GiB.
 """
 
 import os
@@ -13,7 +13,7 @@ from harness import Certificates, Proxy, Traffic, check_counted
 
 MIB = 1 << 20
 LONG = os.environ.get("IMAPMETER_LONG") == "1"
-OCTETS = int(os.environ.get("IMAPMETER_BYTES", 2048 * MIB if LONG else 256 * MIB))
+OCTETS = int(os.environ.get("IMAPMETER_BYTES", 20480 * MIB if LONG else 256 * MIB))
 
 
 class RelaysEveryByte(unittest.TestCase):
