@@ -6,20 +6,22 @@ import time
 
 from .certificates import trusting_nothing
 from .timing import scaled
-from .wire import Wire
+from .wire import Wire, family_of
 
 PASSWORD = "canary-2f6a1c"  # never in a log, a metric or an argument
 
 
 class FakeClient(Wire):
-    """tls: True for imaps, False for plain, or an SSLContext. handshake=False leaves the socket bare, to be
-    driven octet by octet."""
+    """address: host and port, or the path of a unix socket. tls: True for imaps, False for plain, or an SSLContext.
+    handshake=False leaves the socket bare, to be driven octet by octet. source: the address to connect from. prelude:
+    octets that go before TLS."""
 
-    def __init__(self, address: tuple[str, int], tls: bool | ssl.SSLContext = True, *, handshake: bool = True,
-                 receive_buffer: int = 0, send_buffer: int = 0, **options):
+    def __init__(self, address: tuple[str, int] | str, tls: bool | ssl.SSLContext = True, *, handshake: bool = True,
+                 receive_buffer: int = 0, send_buffer: int = 0, source: str = "", prelude: bytes = b"", **options):
         timeout = options.get("timeout", 10.0)
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = socket.socket(family_of(address), socket.SOCK_STREAM)
+        if source:
+            sock.bind((source, 0))
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if send_buffer:
@@ -27,6 +29,7 @@ class FakeClient(Wire):
         sock.settimeout(scaled(timeout))
         try:
             sock.connect(address)
+            sock.sendall(prelude)
             context = tls if isinstance(tls, ssl.SSLContext) else trusting_nothing() if tls else None
             super().__init__(sock, context, hostname="localhost", **options)
             if context is not None and handshake:
@@ -41,7 +44,7 @@ class FakeClient(Wire):
         return self.read_until(line.split(b" ", 1)[0] + b" ")
 
 
-def well_behaved_session(address: tuple[str, int], tls: bool | ssl.SSLContext = True) -> float:
+def well_behaved_session(address: tuple[str, int] | str, tls: bool | ssl.SSLContext = True) -> float:
     """LOGIN, SELECT, FETCH, LOGOUT against honest_server; returns its seconds, raises if anything is amiss."""
     start = time.monotonic()
     with FakeClient(address, tls) as client:

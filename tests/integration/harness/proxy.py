@@ -30,9 +30,10 @@ class Proxy:
     """Two workers, one TLS listener with a self-signed certificate, one upstream, the admin on a free port.
 
     upstream: a FakeUpstream or a URL; upstream_ca verifies it. tls=False: a plain listener. timeouts, such as
-    {"greeting": "500ms"}, go through a configuration file, everything else through flags. nofile: limit of file
-    descriptors. arguments: further flags. environment: further variables. prefix: a command that runs the rest of its
-    arguments. stderr: a descriptor for the log, which is then not collected. certificate: certificate and key files.
+    {"greeting": "500ms"}, and config go through a configuration file, everything else through flags; in config the
+    keys "listener" and "upstream" hold further settings of these, other keys are sections of the file. nofile: limit of
+    file descriptors. arguments: further flags. environment: further variables. prefix: a command that runs the rest of
+    its arguments. stderr: a descriptor for the log, which is then not collected. certificate: certificate and key files.
     """
 
     def __init__(self, upstream: FakeUpstream | str, *, tls: bool = True, workers: int = 2,
@@ -40,11 +41,12 @@ class Proxy:
                  allow_plaintext_upstream: bool = False, capabilities: str = "auto", log_level: str = "info",
                  nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None,
                  admin: str = "127.0.0.1:0", prefix: tuple[str, ...] = (), stderr: int = subprocess.PIPE,
-                 certificate: tuple[Path, Path] | None = None):
+                 certificate: tuple[Path, Path] | None = None, config: dict | None = None):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-test-"))
         self.log: list[str] = []
         self.stdout: list[str] = []
-        self.addresses: dict[str, tuple[str, int]] = {}
+        self.addresses: dict[str, tuple[str, int] | str] = {}  # the first of each listener; a unix socket's path
+        self.binds: list[str] = []  # every address of every listener, as the ready line has it
         self.admin: tuple[str, int] = ("", 0)
         self.metrics: tuple[str, int] = ("", 0)  # with --metrics
         self.tls = tls
@@ -58,7 +60,7 @@ class Proxy:
             "capabilities": capabilities, "certificate": certificate,
         }
         command = [*prefix, *(["prlimit", f"--nofile={nofile}"] if nofile else []), binary(),
-                   *(self._file(settings, timeouts) if timeouts else self._flags(settings)),
+                   *(self._file(settings, timeouts, config or {}) if timeouts or config else self._flags(settings)),
                    "--admin", admin, "--workers", str(workers), "--log-level", log_level, *arguments]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("IMAPMETER_")}
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -88,7 +90,7 @@ class Proxy:
         flags += ["--upstream-ca", settings["ca"]] if settings["ca"] else []
         return flags + (["--allow-plaintext-upstream"] if settings["plaintext"] else [])
 
-    def _file(self, settings: dict, timeouts: dict[str, str]) -> list[str]:
+    def _file(self, settings: dict, timeouts: dict[str, str] | None, config: dict) -> list[str]:
         """JSON is YAML, and quotes what needs quotes."""
         listener = {"bind": settings["listen"], "capabilities": settings["capabilities"]}
         if settings["listen"].startswith("imaps"):
@@ -96,9 +98,12 @@ class Proxy:
         upstream = {"servers": [settings["upstream"]], "allow_plaintext": settings["plaintext"]}
         if settings["ca"]:
             upstream["ca"] = settings["ca"]
+        sections = {key: value for key, value in config.items() if key not in ("listener", "upstream")}
+        whole = {"listeners": [listener | config.get("listener", {})],
+                 "upstreams": [upstream | config.get("upstream", {})],
+                 **({"timeouts": timeouts} if timeouts else {}), **sections}
         path = self._directory / "imapmeter.yaml"
-        config = {"listeners": [listener], "upstreams": [upstream], "timeouts": timeouts}
-        path.write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
         return ["--config", str(path)]
 
     def _read_ready_line(self) -> None:
@@ -115,7 +120,8 @@ class Proxy:
             elif key == "listener":
                 name = value
             elif key == "address":
-                self.addresses[name] = _address(value)
+                self.binds.append(value)
+                self.addresses.setdefault(name, _address(value))
 
     @staticmethod
     def _collect(stream, lines: list[str]) -> None:
@@ -129,7 +135,7 @@ class Proxy:
         return self.child.pid
 
     @property
-    def address(self) -> tuple[str, int]:
+    def address(self) -> tuple[str, int] | str:
         """Of the first listener."""
         return next(iter(self.addresses.values()))
 
@@ -236,7 +242,9 @@ class Proxy:
         self.close()
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(text: str) -> tuple[str, int] | str:
+    if text.startswith("unix:"):
+        return text.removeprefix("unix:")
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
 

@@ -1,5 +1,6 @@
 """FakeUpstream: a server whose connections are driven by a script or, without one, by the test itself."""
 
+import os
 import queue
 import re
 import socket
@@ -7,7 +8,7 @@ import ssl
 import threading
 
 from .timing import scaled
-from .wire import Wire
+from .wire import Wire, family_of
 
 MESSAGE = b"Subject: hello\r\n\r\na1 OK not a response\r\n* BYE nor this {5}\r\n"
 
@@ -18,7 +19,8 @@ class FakeUpstream:
     connections to come. What a script raises is raised again by close(), unless forgive_errors."""
 
     def __init__(self, script=None, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0,
-                 receive_buffer: int = 0, send_buffer: int = 0, keep: bool = True, timeout: float = 10.0):
+                 path: str = "", receive_buffer: int = 0, send_buffer: int = 0, keep: bool = True,
+                 timeout: float = 10.0):
         self.script = script
         self.tls = tls
         self.keep = keep
@@ -30,24 +32,27 @@ class FakeUpstream:
         self._buffers = (receive_buffer, send_buffer)
         self._listening = None
         self._threads: list[threading.Thread] = []
-        self.address = (host, port)
+        self.address = path or (host, port)
         self.listen()
 
     @property
     def url(self) -> str:
+        if isinstance(self.address, str):
+            return f"imap://unix:{self.address}"
         host, port = self.address
         return f"{'imaps' if self.tls else 'imap'}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def listen(self) -> None:
         """Opens the port (again): the same number after stop_listening()."""
-        listening = socket.socket(socket.AF_INET6 if ":" in self.address[0] else socket.AF_INET, socket.SOCK_STREAM)
+        listening = socket.socket(family_of(self.address), socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for option, size in zip((socket.SO_RCVBUF, socket.SO_SNDBUF), self._buffers):
             if size:
                 listening.setsockopt(socket.SOL_SOCKET, option, size)
         listening.bind(self.address)
         listening.listen(4096)
-        self.address = listening.getsockname()[:2]
+        if not isinstance(self.address, str):
+            self.address = listening.getsockname()[:2]
         self._listening = listening
         threading.Thread(target=self._accept_all, args=(listening,), daemon=True).start()
 
@@ -57,6 +62,8 @@ class FakeUpstream:
             self._listening.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
             self._listening.close()
             self._listening = None
+            if isinstance(self.address, str):
+                os.unlink(self.address)
 
     def accept(self, timeout: float = 10.0) -> Wire:
         """The next connection; its TLS handshake, if any, is done."""

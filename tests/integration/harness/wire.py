@@ -19,6 +19,13 @@ from .timing import scaled
 READ_SIZE = 65536
 
 
+def family_of(address: tuple[str, int] | str) -> int:
+    """Of the sockets for an address: host and port, or a unix socket's path."""
+    if isinstance(address, str):
+        return socket.AF_UNIX
+    return socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+
 class WireTimeout(AssertionError):
     """The other end did not do in time what the test waited for."""
 
