@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "metrics/histogram.h"
 #include "proxy/imap/event.h"
 #include "proxy/imap/status.h"
 #include "proxy/observer.h"
@@ -66,6 +67,9 @@ struct Counts {
   Table<T, imap::anomaly_count> anomalies{};
   Table<T, proxy::side_count, proxy::handshake_result_count> handshakes{};   // `ok` stays 0: see the next line
   Table<T, proxy::side_count, proxy::tls_version_count, 2> handshakes_ok{};  // by version and by whether resumed
+  Table<T, proxy::side_count> blocked{};
+  Table<T, proxy::side_count> blocked_nanoseconds{};
+  std::array<Histogram<T, relay_delay_bounds>, imap::direction_count> relay_delay{};
 };
 
 template <class T>
@@ -105,6 +109,9 @@ inline void add(Totals& to, const Counts<Cell>& from) noexcept {
   add(to.anomalies, from.anomalies);
   add(to.handshakes, from.handshakes);
   add(to.handshakes_ok, from.handshakes_ok);
+  add(to.blocked, from.blocked);
+  add(to.blocked_nanoseconds, from.blocked_nanoseconds);
+  add(to.relay_delay, from.relay_delay);
 }
 
 inline void add(ServerTotals& to, const ServerCounts<Cell>& from) noexcept {

@@ -21,7 +21,7 @@ void by_listener(FamilyWriter& out, const Snapshot& all, std::uint64_t Totals::*
 template <class Enum, class Numbers>
 void by(FamilyWriter& out, const Snapshot& all, std::string_view label, Numbers Totals::*table) {
   for (const auto& listener : all.listeners) {
-    each<Enum>(listener.totals.*table, [&](Enum value, std::uint64_t n) {
+    each<Enum>(listener.totals.*table, [&](Enum value, const auto& n) {
       out.add({{"listener", listener.name}, {label, name(value)}}, n);
     });
   }
@@ -148,6 +148,22 @@ void octets(FamilyWriter& out, const Snapshot& all) {
   }
 }
 
+void delays(FamilyWriter& out, const Snapshot& all) {
+  out.gauge("imapmeter_blocked_sessions", "Sessions that wait because side does not read what is meant for it.");
+  by<proxy::Side>(out, all, "side", &Totals::blocked);
+
+  out.counter("imapmeter_blocked_seconds_total",
+              "Time that sessions have waited because side did not read what was meant for it.");
+  for (const auto& listener : all.listeners) {
+    each<proxy::Side>(listener.totals.blocked_nanoseconds, [&](proxy::Side side, std::uint64_t nanoseconds) {
+      out.add({{"listener", listener.name}, {"side", name(side)}}, FamilyWriter::seconds(nanoseconds));
+    });
+  }
+  out.histogram("imapmeter_relay_delay_seconds",
+                "From reading octets to handing on the same octets, where nothing is blocked; one turn in 64.");
+  by<imap::Direction>(out, all, "direction", &Totals::relay_delay);
+}
+
 void handshakes_of(FamilyWriter& out, const ListenerSnapshot& listener, proxy::Side side) {
   constexpr std::array<std::string_view, 2> resumed_names = {"false", "true"};
   const auto add = [&](std::string_view version, std::string_view resumed, proxy::HandshakeResult result,
@@ -263,6 +279,7 @@ std::vector<prometheus::MetricFamily> families(const Snapshot& snapshot) {
   commands(out, snapshot);
   sessions(out, snapshot);
   octets(out, snapshot);
+  delays(out, snapshot);
   tls(out, snapshot);
   upstreams(out, snapshot);
   info(out, snapshot);

@@ -1,5 +1,6 @@
 #include "metrics/family_writer.h"
 
+#include <limits>
 #include <string>
 
 namespace imapmeter::metrics {
@@ -16,6 +17,11 @@ void FamilyWriter::gauge(const char* name, const char* help) {
   zeros_ = Zeros::shown;
 }
 
+void FamilyWriter::histogram(const char* name, const char* help) {
+  families_.push_back({name, help, MetricType::Histogram, {}});
+  zeros_ = Zeros::hidden;
+}
+
 void FamilyWriter::add(Labels labels, std::uint64_t value) {
   // The sum of a gauge's cells is a sum modulo 2^64 of ups and downs: signed.
   const bool gauge = families_.back().type == MetricType::Gauge;
@@ -24,14 +30,34 @@ void FamilyWriter::add(Labels labels, std::uint64_t value) {
 
 void FamilyWriter::add(Labels labels, double value) {
   if (value == 0 && zeros_ == Zeros::hidden) return;
-  prometheus::MetricFamily& family = families_.back();
-  prometheus::ClientMetric& series = family.metric.emplace_back();
-  for (const auto& [label, text] : labels) series.label.push_back({std::string(label), std::string(text)});
-  if (family.type == MetricType::Counter) {
+  prometheus::ClientMetric& series = add_series(labels);
+  if (families_.back().type == MetricType::Counter) {
     series.counter.value = value;
   } else {
     series.gauge.value = value;
   }
+}
+
+prometheus::ClientMetric& FamilyWriter::add_series(Labels labels) {
+  prometheus::ClientMetric& series = families_.back().metric.emplace_back();
+  for (const auto& [label, text] : labels) series.label.push_back({std::string(label), std::string(text)});
+  return series;
+}
+
+// The count is that of the buckets, so that a look between two additions shows no difference.
+void FamilyWriter::add_histogram(Labels labels, std::span<const std::chrono::nanoseconds> bounds,
+                                 std::span<const std::uint64_t> buckets, std::uint64_t sum) {
+  prometheus::ClientMetric::Histogram to;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    to.sample_count += buckets[i];
+    const bool last = i == bounds.size();
+    const double bound =
+        last ? std::numeric_limits<double>::infinity() : seconds(static_cast<std::uint64_t>(bounds[i].count()));
+    to.bucket.push_back({to.sample_count, bound});
+  }
+  if (to.sample_count == 0) return;
+  to.sample_sum = seconds(sum);
+  add_series(labels).histogram = std::move(to);
 }
 
 std::vector<prometheus::MetricFamily> FamilyWriter::finish() {

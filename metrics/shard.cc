@@ -80,6 +80,15 @@ void Shard::on_bytes(imap::Direction direction, std::size_t octets) noexcept {
 
 void Shard::on_authored(proxy::Authored what) noexcept { counts_.authored[at(what)].add(1); }
 
+void Shard::on_blocked(proxy::Side side, int change, std::chrono::nanoseconds waited) noexcept {
+  counts_.blocked[at(side)].add(static_cast<std::uint64_t>(std::int64_t{change}));
+  counts_.blocked_nanoseconds[at(side)].add(static_cast<std::uint64_t>(waited.count()));
+}
+
+void Shard::on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept {
+  counts_.relay_delay[at(direction)].observe(delay);
+}
+
 void Shard::on_closed(const proxy::Closed& closed) noexcept {
   counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);
   counts_.closed[at(closed.reason)][at(closed.phase)].add(1);

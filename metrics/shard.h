@@ -42,6 +42,8 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_upstream_sessions(std::size_t server, int change) noexcept override;
   void on_bytes(imap::Direction direction, std::size_t octets) noexcept override;
   void on_authored(proxy::Authored what) noexcept override;
+  void on_blocked(proxy::Side side, int change, std::chrono::nanoseconds waited) noexcept override;
+  void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override;
   void on_closed(const proxy::Closed& closed) noexcept override;
 
   const Counts<Cell>& counts() const noexcept { return counts_; }

@@ -4,12 +4,14 @@
 
 #include <openssl/ssl.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include "proxy/imap/capability_filter.h"
+#include "proxy/imap/event.h"
 #include "proxy/net.h"
 
 namespace imapmeter::proxy {
@@ -26,6 +28,8 @@ struct ThreadBuffers {
   std::unique_ptr<char[]> plain = std::make_unique<char[]>(headroom + max_quantum);
   std::unique_ptr<char[]> out = std::make_unique<char[]>(out_capacity);
   std::size_t out_size = 0;
+  static constexpr unsigned timed_turns = 64;
+  std::array<std::uint8_t, imap::direction_count> turns{};  // with octets; 1 in timed_turns is timed
 
   // Room to read `octets` into, with the capability filter's headroom in front.
   std::span<char> scratch(std::size_t octets) noexcept { return {plain.get() + headroom, octets}; }

@@ -235,6 +235,11 @@ class Observer {
   // Octets that the receiving leg has accepted: TLS removed, authored octets not counted.
   virtual void on_bytes(imap::Direction direction, std::size_t octets) noexcept = 0;
   virtual void on_authored(Authored what) noexcept = 0;
+  // `side` does not read what is meant for it: it begins (+1), goes on (0) or ends (-1). `waited`: since it began, or
+  // since the last of these calls.
+  virtual void on_blocked(Side side, int change, std::chrono::nanoseconds waited) noexcept = 0;
+  // A sample: from reading octets to handing on the same octets.
+  virtual void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept = 0;
   virtual void on_closed(const Closed& closed) noexcept = 0;
 };
 

@@ -7,6 +7,8 @@
 namespace imapmeter::proxy {
 namespace {
 
+using TimePoint = std::chrono::steady_clock::time_point;
+
 constexpr int reads_per_turn = 4;
 
 constexpr std::uint32_t quantum_limit(imap::Direction direction) noexcept {
@@ -32,17 +34,22 @@ Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuf
     if (flushed == Io::again) return Pumped::blocked;
     if (flushed == Io::reset) flow.discard = true;
   }
+  std::uint8_t& turn = buffers.turns[static_cast<std::size_t>(direction)];
+  const bool timed = turn % ThreadBuffers::timed_turns == 0;
   for (int reads = 0; reads < reads_per_turn; ++reads) {
     if (flow.end != Io::again || !from.may_read()) return Pumped::idle;
     const std::span<char> room = buffers.scratch(flow.quantum);
+    const TimePoint start = timed ? std::chrono::steady_clock::now() : TimePoint{};
     const Leg::Read got = from.read(room);
     if (got.status != Io::ok && got.status != Io::again) flow.end = got.status;
     bool taken = true;
     if (got.octets > 0) {
+      if (reads == 0) ++turn;
       taken = hand_on(flow, direction, tap.observe(direction, room.first(got.octets)), to, tap);
       if (direction == imap::Direction::client_to_server) OPENSSL_cleanse(room.data(), got.octets);
     }
     if (!taken) return Pumped::blocked;
+    if (timed && got.octets > 0 && !flow.discard) tap.timed(direction, std::chrono::steady_clock::now() - start);
     if (got.octets == room.size()) flow.quantum = std::min(flow.quantum * 2, quantum_limit(direction));
   }
   return Pumped::more;

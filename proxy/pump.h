@@ -4,6 +4,7 @@
 // back-pressure needs no further code and nothing is kept beyond one read.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 
@@ -20,6 +21,8 @@ class Tap {
   virtual std::span<char> observe(imap::Direction direction, std::span<char> octets) noexcept = 0;
   // `octets` were taken by the receiving leg.
   virtual void moved(imap::Direction direction, std::size_t octets) noexcept = 0;
+  // How long octets took from the read until all of them had been handed on; 1 turn in ThreadBuffers::timed_turns.
+  virtual void timed(imap::Direction direction, std::chrono::nanoseconds delay) noexcept = 0;
 };
 
 // One direction of a session.

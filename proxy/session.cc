@@ -15,6 +15,10 @@ using imap::Direction;
 
 constexpr int farewell_reads_per_turn = 4;
 
+Side receiver(Direction direction) noexcept {
+  return direction == Direction::client_to_server ? Side::upstream : Side::client;
+}
+
 CloseReason end_reason(Direction direction, Io end) noexcept {
   const bool by_client = direction == Direction::client_to_server;
   switch (end) {
@@ -141,6 +145,10 @@ void Session::moved(Direction direction, std::size_t octets) noexcept {
   context_.observer->on_bytes(direction, octets);
 }
 
+void Session::timed(Direction direction, std::chrono::nanoseconds delay) noexcept {
+  context_.observer->on_relay_delay(direction, delay);
+}
+
 void Session::relay() {
   const std::size_t unsent_down = client_.unsent();
   const std::size_t unsent_up = upstream_.unsent();
@@ -162,11 +170,22 @@ void Session::relay() {
 // Remembers since when a side has not taken anything of what waits for it.
 void Session::watch_stall(Direction direction, const Leg& to, std::size_t unsent_before) noexcept {
   if (to.unsent() < unsent_before) progress_ = now();
+  if (!to.blocked()) return end_stall(direction);
   TimePoint& since = blocked_since_[static_cast<std::size_t>(direction)];
-  if (!to.blocked())
-    since = TimePoint{};
-  else if (since == TimePoint{} || to.unsent() != unsent_before)
-    since = now();
+  if (since == TimePoint{})
+    context_.observer->on_blocked(receiver(direction), +1, {});
+  else if (to.unsent() != unsent_before)
+    context_.observer->on_blocked(receiver(direction), 0, now() - since);
+  else
+    return;
+  since = now();
+}
+
+void Session::end_stall(Direction direction) noexcept {
+  TimePoint& since = blocked_since_[static_cast<std::size_t>(direction)];
+  if (since == TimePoint{}) return;
+  context_.observer->on_blocked(receiver(direction), -1, now() - since);
+  since = TimePoint{};
 }
 
 void Session::watch_greeting() {
@@ -255,6 +274,7 @@ void Session::force_close(CloseReason reason) {
 void Session::say_bye(std::string_view line) {
   state_ = State::farewell;
   state_since_ = now();
+  end_stall(Direction::client_to_server);
   if (upstream_.is_open()) {
     if (relaying_ && !upstream_.blocked()) upstream_.end_writing(true);
     upstream_.close();
@@ -287,6 +307,8 @@ void Session::finish() {
   if (state_ == State::gone) return;
   state_ = State::gone;
   tracker_.finish();
+  end_stall(Direction::client_to_server);
+  end_stall(Direction::server_to_client);
   if (upstream_counted_) context_.observer->on_upstream_sessions(server_, -1);
   const Closed closed{final_reason(), phase(), tracker_.state(), std::chrono::steady_clock::now() - accepted_};
   client_.close();

@@ -70,6 +70,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   // Tap
   std::span<char> observe(imap::Direction direction, std::span<char> octets) noexcept override;
   void moved(imap::Direction direction, std::size_t octets) noexcept override;
+  void timed(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override;
 
   // imap::Observer: to the listener's observers, and what only the session can add (session_events.cc)
   void on_status(const imap::Status& status) noexcept override;
@@ -98,6 +99,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void start_relay();
   void relay();
   void watch_stall(imap::Direction direction, const Leg& to, std::size_t unsent_before) noexcept;
+  void end_stall(imap::Direction direction) noexcept;
   void watch_greeting();
   void settle(imap::Direction direction, Leg& to);
   void note_end(imap::Direction direction, Io end);

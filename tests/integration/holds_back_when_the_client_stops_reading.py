@@ -60,6 +60,8 @@ class HoldsBackWhenTheClientStopsReading(IntegrationCase):
         grown = self.proxy.process.rss() - self.baseline.rss
         self.assertTrue(self.proxy.process.sanitized() or grown <= 4 * MIB, f"{grown} octets more resident memory")
         self.assertLess(well_behaved_session(self.proxy.address, tls), 1, "another session during the stall")
+        blocked = self.proxy.scrape().by("imapmeter_blocked_sessions", "side")
+        self.assertEqual(blocked, {"client": 1})
 
         self.assertEqual(client.consume(len(ANNOUNCE) + SIZE + len(END)), len(ANNOUNCE) + SIZE + len(END))
         sending.join()
@@ -67,6 +69,9 @@ class HoldsBackWhenTheClientStopsReading(IntegrationCase):
         grown = self.proxy.process.rss() - self.baseline.rss
         self.assertTrue(self.proxy.process.sanitized() or grown <= 4 * MIB, f"{grown} octets more resident memory")
         self.assertEqual(self.change(before, "imapmeter_commands_total", command="FETCH", result="OK"), 2)
+        after = self.proxy.scrape()
+        self.assertGreaterEqual(after.by("imapmeter_blocked_seconds_total", "side")["client"], STALL)
+        self.assertGreater(after.sum("imapmeter_relay_delay_seconds_count", direction="server_to_client"), 0)
         server.shutdown_write()
         self.assertEqual(client.close_clean(), "close_notify+fin" if tls else "fin")
         self.check_invariants()

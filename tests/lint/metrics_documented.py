@@ -28,13 +28,20 @@ def scrape(binary):
             child.terminate()
 
 
+def family(sample, types):
+    """A histogram's samples bear suffixes."""
+    base = re.sub(r"_(bucket|sum|count)$", "", sample)
+    return base if types.get(base) == "histogram" else sample
+
+
 def findings(exposed, document):
     documented = {name: (always, kind, set(re.findall(r"`(\w+)`", labels)))
                   for name, always, kind, labels in ROW.findall(document)}
     types = dict(TYPE.findall(exposed))
     labels, values = {}, set()
-    for name, text in SERIES.findall(exposed):
-        pairs = LABEL.findall(text)
+    for sample, text in SERIES.findall(exposed):
+        name = family(sample, types)
+        pairs = [pair for pair in LABEL.findall(text) if pair[0] != "le"]
         labels[name] = {label for label, _ in pairs}
         values |= {(name, label, value) for label, value in pairs if label not in FREE}
     for name in types.keys() - documented.keys():

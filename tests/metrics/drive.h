@@ -69,6 +69,9 @@ inline void drive_relay(Shard& shard, std::size_t servers) {
       shard.on_handshake({side, proxy::HandshakeResult::ok, version, true});
     }
   });
+  for_each_value<proxy::Side>(proxy::side_count,
+                              [&](auto side) { shard.on_blocked(side, 1, std::chrono::seconds(1)); });
+  for_each_value<imap::Direction>(imap::direction_count, [&](auto direction) { shard.on_relay_delay(direction, {}); });
   for_each_value<proxy::Authored>(proxy::authored_count, [&](auto what) { shard.on_authored(what); });
   for_each_value<proxy::CloseReason>(proxy::close_reason_count, [&](auto reason) {
     for_each_value<proxy::Phase>(proxy::phase_count, [&](auto phase) {

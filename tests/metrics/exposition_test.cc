@@ -15,6 +15,38 @@ TEST(Exposition, ReadsNamesLabelsAndValues) {
   EXPECT_EQ(read.families.at("a_total").type, "counter");
 }
 
+std::string histogram(const std::string& samples) {
+  return "# HELP h_seconds h\n# TYPE h_seconds histogram\n" + samples;
+}
+
+TEST(Exposition, ReadsHistograms) {
+  const auto read = parse_exposition(
+      histogram("h_seconds_count{x=\"1\"} 3\nh_seconds_sum{x=\"1\"} 0.5\nh_seconds_bucket{x=\"1\",le=\"0.1\"} 2\n"
+                "h_seconds_bucket{x=\"1\",le=\"+Inf\"} 3\n"));
+  EXPECT_EQ(read.families.at("h_seconds").series.size(), 4U);
+  EXPECT_EQ(read.families.at("h_seconds").series.at(2).value, 2);
+}
+
+TEST(Exposition, RefusesHistogramsThatDoNotAddUp) {
+  const std::string end = "h_seconds_sum 1\nh_seconds_count 3\n";
+  const std::string infinite = "h_seconds_bucket{le=\"+Inf\"} 3\n";
+  for (const std::string& bad : {
+           histogram(end),                                     // no buckets
+           histogram(infinite + "h_seconds_count 3\n"),        // no sum
+           histogram(infinite + "h_seconds_sum 1\n"),          // no count
+           histogram("h_seconds_bucket{le=\"1\"} 3\n" + end),  // no +Inf
+           histogram("h_seconds_bucket{le=\"+Inf\"} 4\n" + end),
+           histogram("h_seconds_bucket{le=\"1\"} 4\n" + infinite + end),                                // falls
+           histogram("h_seconds_bucket{le=\"2\"} 1\nh_seconds_bucket{le=\"1\"} 1\n" + infinite + end),  // out of order
+           histogram("h_seconds_bucket 3\n" + end),                                                     // no le
+           histogram("h_seconds_bucket{le=\"x\"} 3\n" + infinite + end), histogram(infinite + end + "h_seconds 3\n"),
+           histogram(infinite + "h_seconds_sum{x=\"1\"} 1\nh_seconds_count 3\n"),  // of other labels
+       }) {
+    EXPECT_THROW(parse_exposition(bad), std::runtime_error) << bad;
+  }
+  EXPECT_NO_THROW(parse_exposition(histogram(infinite + end)));
+}
+
 // A strict reader that takes everything proves nothing.
 TEST(Exposition, RefusesWhatIsNotTheFormat) {
   for (const std::string& bad : {

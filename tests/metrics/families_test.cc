@@ -58,6 +58,8 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_literal_bytes_total", 2},
       {"imapmeter_opaque_sessions_total", 9},
       {"imapmeter_anomalies_total", 28},
+      {"imapmeter_blocked_sessions", 2},
+      {"imapmeter_blocked_seconds_total", 2},
       {"imapmeter_tls_handshakes_total", 2 * (4 + 14)},
       {"imapmeter_upstream_connects_total", 2 * 10},
       {"imapmeter_upstream_sessions", 2},
@@ -72,8 +74,8 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
 TEST(Families, HidesTheZerosOfTheOthers) {
   Metrics metrics(one_listener(), 1, build());
   const Exposition before = parse_exposition(metrics.exposition());
-  for (const char* name :
-       {"imapmeter_response_codes_total", "imapmeter_commands_total", "imapmeter_sessions_closed_total"}) {
+  for (const char* name : {"imapmeter_response_codes_total", "imapmeter_commands_total",
+                           "imapmeter_sessions_closed_total", "imapmeter_relay_delay_seconds"}) {
     EXPECT_FALSE(before.families.contains(name)) << name;
   }
   metrics.shard(0, 0).on_command_ended(imap::Command::uid_fetch, imap::CommandResult::ok);
@@ -172,7 +174,7 @@ TEST(Families, StaysWithinItsNumberOfSeries) {
   ASSERT_EQ(by_server.size(), 2U);
   // What the enums make, so that a family that lost label values is seen too.
   const std::size_t every_value = 18 + 15 + 5 * imap::response_code_count + 4 + 9 + 1 + 5 * imap::command_count + 1 +
-                                  7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 + 1;
+                                  7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 + 1 + 2 + 2 + 2 * (9 + 2);
   EXPECT_EQ(by_listener.at("default"), every_value);
   EXPECT_LE(by_listener.at("default"), series_per_listener);
   for (const auto& [server, count] : by_server) EXPECT_LE(count, series_per_server) << server;
@@ -203,7 +205,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   drive_relay(metrics.shard(0, 0), 2);
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 31U);
+  EXPECT_EQ(read.families.size(), 34U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

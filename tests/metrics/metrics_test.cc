@@ -62,6 +62,27 @@ TEST(Metrics, GaugesAreSigned) {
             -1);
 }
 
+TEST(Metrics, HistogramsAreCumulativeAndSumTheWorkers) {
+  Metrics metrics(one_listener(), 2, build());
+  metrics.shard(0, 0).on_relay_delay(imap::Direction::client_to_server, std::chrono::microseconds(60));
+  metrics.shard(1, 0).on_relay_delay(imap::Direction::client_to_server, std::chrono::milliseconds(2));
+  metrics.shard(1, 0).on_relay_delay(imap::Direction::client_to_server, std::chrono::seconds(1));
+  const Exposition read = parse_exposition(metrics.exposition());
+  const auto& series = read.families.at("imapmeter_relay_delay_seconds").series;
+  std::map<std::string, double> buckets;
+  for (const auto& each : series) {
+    EXPECT_EQ(each.labels.at("direction"), "client_to_server");
+    if (each.labels.contains("le")) buckets[each.labels.at("le")] = each.value;
+    if (each.name == "imapmeter_relay_delay_seconds_sum") {
+      EXPECT_NEAR(each.value, 1.00206, 1e-12);
+    }
+  }
+  const std::map<std::string, double> expected = {{"5e-05", 0},  {"0.0001", 1}, {"0.00025", 1},
+                                                  {"0.0005", 1}, {"0.001", 1},  {"0.0025", 2},
+                                                  {"0.01", 2},   {"0.1", 2},    {"+Inf", 3}};
+  EXPECT_EQ(buckets, expected);
+}
+
 // FAULTS C16.
 TEST(Metrics, IntegersAreExactUpTo2To53) {
   Metrics metrics(one_listener(), 2, build());

@@ -136,6 +136,34 @@ TEST(Shard, AddsOctetsWordsAndTheRest) {
   EXPECT_EQ(sum.outcomes[at(imap::Outcome::cut)], 1U);
 }
 
+TEST(Shard, WaitsForASideAreAGaugeAndTimeThatAddsUp) {
+  Shard shard(0);
+  using std::chrono::milliseconds;
+  shard.on_blocked(proxy::Side::upstream, +1, milliseconds(0));
+  shard.on_blocked(proxy::Side::upstream, +1, milliseconds(0));
+  shard.on_blocked(proxy::Side::upstream, 0, milliseconds(20));
+  shard.on_blocked(proxy::Side::upstream, -1, milliseconds(30));
+  EXPECT_EQ(totals(shard).blocked[at(proxy::Side::upstream)], 1U);
+  EXPECT_EQ(totals(shard).blocked[at(proxy::Side::client)], 0U);
+  EXPECT_EQ(totals(shard).blocked_nanoseconds[at(proxy::Side::upstream)], 50'000'000U);
+}
+
+// Each limit belongs to its bucket.
+TEST(Shard, DelaysFallIntoTheBucketTheyDoNotExceed) {
+  Shard shard(0);
+  const auto told = [&](std::chrono::nanoseconds delay) {
+    shard.on_relay_delay(imap::Direction::server_to_client, delay);
+  };
+  told(std::chrono::nanoseconds(-1));
+  told(std::chrono::microseconds(50));
+  told(std::chrono::nanoseconds(50'001));
+  told(std::chrono::milliseconds(100));
+  told(std::chrono::seconds(2));
+  const auto delay = totals(shard).relay_delay[at(imap::Direction::server_to_client)];
+  EXPECT_EQ(delay.buckets, (std::array<std::uint64_t, 9>{2, 1, 0, 0, 0, 0, 0, 1, 1}));
+  EXPECT_EQ(delay.sum, 50'000U + 50'001U + 100'000'000U + 2'000'000'000U);
+}
+
 TEST(Shard, AServerBeyondTheConfiguredOnesIsNotCounted) {
   Shard shard(1);
   shard.on_upstream_connect(0, proxy::ConnectResult::dns);

@@ -20,8 +20,14 @@ struct CountingTap : Tap {
     return octets;
   }
   void moved(Direction, std::size_t octets) noexcept override { total += octets; }
+  void timed(Direction, std::chrono::nanoseconds delay) noexcept override {
+    ++samples;
+    longest = std::max(longest, delay);
+  }
   std::size_t largest = 0;
   std::size_t total = 0;
+  std::size_t samples = 0;
+  std::chrono::nanoseconds longest{};
 };
 
 class Pump : public testing::Test {
@@ -70,6 +76,32 @@ TEST_F(Pump, DoesNotReadWhileTheSinkIsFull) {
   EXPECT_EQ(tap_.total, moved) << "read on although nothing had been taken";
   EXPECT_EQ(flow_.quantum, min_quantum);
   EXPECT_LE(to_.unsent(), max_quantum);
+}
+
+TEST_F(Pump, OneTurnIn64IsTimed) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int turn = 0; turn < 640; ++turn) {
+    run();  // nothing to read: no sample
+    test::write_all(source_.get(), "* 1 EXISTS\r\n");
+    run();
+    read_all(sink_.get());
+  }
+  EXPECT_GE(tap_.samples, 9U);
+  EXPECT_LE(tap_.samples, 10U);
+  EXPECT_GT(tap_.longest.count(), 0);
+  EXPECT_LT(tap_.longest, std::chrono::steady_clock::now() - start);
+}
+
+TEST_F(Pump, WhatAFullSinkDoesNotTakeIsNotTimed) {
+  const std::string block(8 * 1024, 'b');
+  std::size_t turns = 0;
+  for (;;) {
+    buffers_.turns = {};
+    test::write_all(source_.get(), block);
+    if (run() == Pumped::blocked) break;
+    ++turns;
+  }
+  EXPECT_EQ(tap_.samples, turns);
 }
 
 TEST_F(Pump, EveryOctetArrivesInOrderThroughASlowSink) {

@@ -35,6 +35,8 @@ class Parser {
         sample();
       }
     }
+    for (const auto& [name, family] : out_.families)
+      if (family.type == "histogram") histogram(name, family);
     return std::move(out_);
   }
 
@@ -64,7 +66,7 @@ class Parser {
     if (take_until(' ') != current_) fail("TYPE does not follow its HELP");
     Family& family = out_.families[current_];
     if (!family.type.empty()) fail("TYPE twice");
-    if (line_ != "counter" && line_ != "gauge") fail("unknown type");
+    if (line_ != "counter" && line_ != "gauge" && line_ != "histogram") fail("unknown type");
     family.type = line_;
   }
 
@@ -72,14 +74,48 @@ class Parser {
     Series series;
     const bool labelled = line_.find('{') < line_.find(' ');
     series.name = take_until(labelled ? '{' : ' ');
-    if (series.name != current_ || out_.families[current_].type.empty()) fail("sample outside its family");
+    if (!belongs(series.name)) fail("sample outside its family");
     if (labelled) labels(series);
     series.text = line_;
-    series.value = value();
+    series.value = number(line_);
     Family& family = out_.families[current_];
-    if (family.type == "counter" && !(series.value >= 0)) fail("counter below zero");
+    if (family.type != "gauge" && !(series.value >= 0)) fail("counter below zero");
     if (!seen_.insert({series.name, series.labels}).second) fail("series twice");
     family.series.push_back(std::move(series));
+  }
+
+  bool belongs(const std::string& name) {
+    const std::string& type = out_.families[current_].type;
+    if (type != "histogram") return !type.empty() && name == current_;
+    return name == current_ + "_bucket" || name == current_ + "_sum" || name == current_ + "_count";
+  }
+
+  // For each set of labels: buckets that rise, the last +Inf and equal to the count, and a sum.
+  void histogram(const std::string& name, const Family& family) const {
+    std::map<std::map<std::string, std::string>, std::map<double, double>> buckets;
+    std::map<std::map<std::string, std::string>, int> others;
+    for (const Series& each : family.series) {
+      auto rest = each.labels;
+      if (each.name != name + "_bucket") {
+        ++others[rest];
+        continue;
+      }
+      if (rest.erase("le") == 0) fail("bucket without le");
+      double bound = std::numeric_limits<double>::infinity();
+      const std::string& text = each.labels.at("le");
+      if (text != "+Inf") bound = number(text);
+      if (!buckets[rest].empty() && buckets[rest].rbegin()->first >= bound) fail("bounds do not rise");
+      if (!buckets[rest].empty() && buckets[rest].rbegin()->second > each.value) fail("buckets are not cumulative");
+      buckets[rest][bound] = each.value;
+    }
+    if (others.size() != buckets.size()) fail("histogram without buckets, or buckets alone");
+    for (const Series& each : family.series) {
+      if (each.name == name + "_bucket") continue;
+      if (others[each.labels] != 2 || buckets[each.labels].empty()) fail("_sum or _count is missing");
+      const auto last = *buckets[each.labels].rbegin();
+      if (last.first != std::numeric_limits<double>::infinity()) fail("no bucket +Inf");
+      if (each.name == name + "_count" && each.value != last.second) fail("+Inf is not the count");
+    }
   }
 
   void labels(Series& series) {
@@ -115,10 +151,10 @@ class Parser {
     return text;
   }
 
-  double value() const {
+  double number(std::string_view text) const {
     double number = 0;
-    const char* end = line_.data() + line_.size();
-    const auto result = std::from_chars(line_.data(), end, number);
+    const char* end = text.data() + text.size();
+    const auto result = std::from_chars(text.data(), end, number);
     if (result.ec != std::errc{} || result.ptr != end) fail("illegal value");
     return number;
   }

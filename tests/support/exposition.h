@@ -35,7 +35,8 @@ struct Exposition {
 };
 
 // Throws std::runtime_error "line N: why" on: a sample outside its family's HELP and TYPE, a family or series twice, an
-// illegal name, escape or value, a negative counter, a line without its LF.
+// illegal name, escape or value, a negative counter, a histogram whose buckets do not rise to +Inf, its count, a line
+// without its LF.
 Exposition parse_exposition(std::string_view text);
 
 }  // namespace imapmeter::test

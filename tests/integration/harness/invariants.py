@@ -77,6 +77,8 @@ def check_conservation(metrics: Exposition) -> None:
         have = dict(labels)
         _require(have["reason"] in REASONS and have["phase"] in PHASES, f"unknown reason or phase: {have}")
         _require(not value or have["reason"] != "internal", f"{value} sessions closed as internal")
+    blocked = metrics.by("imapmeter_blocked_sessions", "side")
+    _require(not blocked, f"sessions blocked at rest: {blocked}")
     upstream_sessions = metrics.sum("imapmeter_upstream_sessions")
     _require(upstream_sessions == 0, f"{upstream_sessions} upstream sessions at rest")
 
