@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <linux/sockios.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/un.h>
@@ -12,20 +11,12 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
-#include <memory>
-#include <stdexcept>
 #include <system_error>
 
 namespace imapmeter::proxy {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-void set(int fd, int level, int option, int value) noexcept { setsockopt(fd, level, option, &value, sizeof value); }
-
-std::runtime_error cannot_listen(const config::Address& bind, const std::string& why) {
-  return std::runtime_error("cannot listen on " + config::to_string(bind) + ": " + why);
-}
 
 }  // namespace
 
@@ -49,6 +40,20 @@ std::string to_string(const SocketAddress& address) {
   const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
   inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
   return config::to_string({host, ntohs(v4->sin_port)});
+}
+
+SocketAddress ip_address(const std::string& numeric) {
+  SocketAddress address;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address.storage);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address.storage);
+  if (inet_pton(AF_INET, numeric.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    address.size = sizeof *v4;
+  } else if (inet_pton(AF_INET6, numeric.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    address.size = sizeof *v6;
+  }
+  return address;
 }
 
 SocketAddress unix_address(const std::string& path) {
@@ -93,24 +98,6 @@ std::string to_string(const IpEndpoint& endpoint) {
   return config::to_string({host, endpoint.port});
 }
 
-Fd listen_on(const config::Address& bind) {
-  addrinfo hints{};
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const std::string port = std::to_string(bind.port);
-  if (const int error = getaddrinfo(bind.host.c_str(), port.c_str(), &hints, &found); error != 0)
-    throw cannot_listen(bind, gai_strerror(error));
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
-
-  Fd fd(socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) throw cannot_listen(bind, std::strerror(errno));
-  set(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-  if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 || listen(fd.get(), SOMAXCONN) != 0)
-    throw cannot_listen(bind, std::strerror(errno));
-  return fd;
-}
-
 SocketAddress local_address(int fd) {
   SocketAddress address;
   address.size = sizeof address.storage;
@@ -119,12 +106,34 @@ SocketAddress local_address(int fd) {
   return address;
 }
 
-Fd start_connect(const SocketAddress& address, std::chrono::milliseconds keepalive) noexcept {
+namespace {
+
+// `source`: none: the system's choice. The port is chosen at connect(), where only this one destination counts.
+Fd connect_from(const SocketAddress* source, const SocketAddress& address,
+                std::chrono::milliseconds keepalive) noexcept {
   Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
-  set_session_options(fd.get(), keepalive);
-  if (connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) fd.reset();
+  if (!address.is_unix()) set_session_options(fd.get(), keepalive);
+  if (source != nullptr) {
+    set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (bind(fd.get(), source->get(), source->size) != 0) fd.reset();
+  }
+  if (fd && connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) fd.reset();
   return fd;
+}
+
+}  // namespace
+
+Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources,
+                 std::chrono::milliseconds keepalive) noexcept {
+  bool tried = false;
+  for (const SocketAddress& source : sources) {
+    if (source.storage.ss_family != address.storage.ss_family) continue;
+    tried = true;
+    Fd fd = connect_from(&source, address, keepalive);
+    if (fd || errno != EADDRNOTAVAIL) return fd;
+  }
+  return tried ? Fd() : connect_from(nullptr, address, keepalive);
 }
 
 int socket_error(int fd) noexcept {
@@ -133,14 +142,18 @@ int socket_error(int fd) noexcept {
   return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
+void set_option(int fd, int level, int option, int value) noexcept {
+  setsockopt(fd, level, option, &value, sizeof value);
+}
+
 void set_session_options(int fd, std::chrono::milliseconds keepalive) noexcept {
   constexpr int probes = 4;
   const auto idle = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(keepalive).count());
-  set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-  set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
-  set(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, idle / probes));
-  set(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
+  set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, idle / probes));
+  set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
 }
 
 int unacknowledged(int fd) noexcept {

@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -43,10 +44,12 @@ class Fd {
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
+  bool is_unix() const noexcept { return storage.ss_family == AF_UNIX; }
   const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
 };
 // "127.0.0.1:993", "[::1]:993", "unix:/run/imap"; "unix:" where the socket has no name.
 std::string to_string(const SocketAddress& address);
+SocketAddress ip_address(const std::string& numeric);  // port 0; size 0 where it is none
 SocketAddress unix_address(const std::string& path);
 
 // One end of a connection, in little room: IPv4 as ::ffff:a.b.c.d.
@@ -61,16 +64,17 @@ IpEndpoint ip_endpoint(const SocketAddress& address) noexcept;
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept;
 std::string to_string(const IpEndpoint& endpoint);  // "192.0.2.1:993"; "unknown"
 
-// A non-blocking listening socket on the first address that `bind` resolves to. SO_REUSEADDR, not SO_REUSEPORT: a
-// second process on the same port must fail. Throws std::runtime_error with a sentence that names the address.
-Fd listen_on(const config::Address& bind);
 SocketAddress local_address(int fd);
-// A non-blocking socket on which connect() has been called, or an empty one with errno set.
-Fd start_connect(const SocketAddress& address, std::chrono::milliseconds keepalive) noexcept;
+// A non-blocking socket on which connect() has been called, or an empty one with errno set. It comes from the first of
+// `sources` of the address's family that has a port left for it, or from the system's choice where none is of this
+// family. EADDRNOTAVAIL: no source has a port left, or is an address of this machine.
+Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources,
+                 std::chrono::milliseconds keepalive) noexcept;
 // The pending error of a socket, 0 for none (SO_ERROR).
 int socket_error(int fd) noexcept;
-// What both legs of a session get: no Nagle delay; a peer that is silent for `keepalive` is asked whether it is there,
-// and given up when it has not answered for as long again.
+void set_option(int fd, int level, int option, int value) noexcept;
+// What the TCP sockets of a session get: no Nagle delay; a peer that is silent for `keepalive` is asked whether it is
+// there, and given up when it has not answered for as long again.
 void set_session_options(int fd, std::chrono::milliseconds keepalive) noexcept;
 // Octets in the send queue that the peer has not acknowledged.
 int unacknowledged(int fd) noexcept;

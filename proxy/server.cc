@@ -25,6 +25,15 @@ std::size_t index_of(const std::vector<config::Upstream>& upstreams, const std::
   return static_cast<std::size_t>(found - upstreams.begin());
 }
 
+// Then an IPv6 address must leave IPv4 to the other.
+bool shares_port_with_ipv4(const config::Address& bind, const config::Config& config) {
+  for (const config::Listener& listener : config.listeners)
+    for (const config::Address& other : listener.binds)
+      if (other.port == bind.port && bind.port != 0 && !other.is_unix() && other.host.find(':') == std::string::npos)
+        return true;
+  return false;
+}
+
 std::uint64_t random_key() {
   std::uint64_t key = 0;
   if (RAND_bytes(reinterpret_cast<unsigned char*>(&key), sizeof key) != 1) throw std::runtime_error("no random octets");
@@ -68,6 +77,7 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
     if (each.tls) target.tls = make_client_context(each);
     for (const config::Address& server : each.servers)
       target.servers.push_back({config::to_string(server), server.host, {}});
+    for (const std::string& source : each.sources) target.sources.push_back(ip_address(source));
     settings_.upstreams.push_back(std::move(target));
   }
   for (const config::Listener& each : config.listeners) {
@@ -75,7 +85,8 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
     if (each.tls) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
     for (const config::Address& bind : each.binds)
-      listening_.push_back({listen_on(bind), settings_.listeners.size() - 1});
+      listening_.push_back(
+          {ListeningSocket(bind, shares_port_with_ipv4(bind, config)), settings_.listeners.size() - 1});
   }
   const std::uint64_t tag_key = random_key();
   for (unsigned number = 0; number < workers; ++number) {
@@ -99,7 +110,7 @@ Server::~Server() {
 
 std::vector<Server::ListenedAddress> Server::addresses() const {
   std::vector<ListenedAddress> all;
-  for (const auto& each : listening_) all.push_back({each.listener, to_string(local_address(each.fd.get()))});
+  for (const auto& each : listening_) all.push_back({each.listener, to_string(local_address(each.socket.fd()))});
   return all;
 }
 
@@ -122,7 +133,7 @@ void Server::publish() {
 void Server::start() {
   const auto snapshot = std::make_shared<const Snapshot>(settings_);
   std::vector<Listening> listening;
-  for (const auto& each : listening_) listening.push_back({each.fd.get(), each.listener});
+  for (const auto& each : listening_) listening.push_back({each.socket.fd(), each.listener});
   load_.limit = sessions_by_descriptors();
   log_info("descriptors suffice for {} sessions", load_.limit);
   running_ = static_cast<unsigned>(workers_.size());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "proxy/listening_socket.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
 
@@ -55,11 +56,11 @@ class Server {
 
   TicketKeys tickets_;
   Snapshot settings_;  // what the next snapshot is a copy of
-  struct ListeningSocket {
-    Fd fd;
+  struct Bound {
+    ListeningSocket socket;
     std::size_t listener;
   };
-  std::vector<ListeningSocket> listening_;
+  std::vector<Bound> listening_;
   Load load_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -59,7 +59,7 @@ Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::
       progress_(accepted_),
       peer_(peer),
       listener_(static_cast<std::uint16_t>(listener)) {
-  set_session_options(client.get(), snapshot_->timeouts.keepalive);
+  if (peer.known) set_session_options(client.get(), snapshot_->timeouts.keepalive);
   client_.open(std::move(client), worker.buffers);
 }
 

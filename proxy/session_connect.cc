@@ -43,6 +43,7 @@ struct ConnectFailure {
 ConnectFailure connect_failure(int error) noexcept {
   switch (error) {
     case ECONNREFUSED:
+    case ENOENT:  // a unix socket that is not there
       return {CloseReason::upstream_refused, ConnectResult::refused};
     case ETIMEDOUT:
       return {CloseReason::upstream_connect_timeout, ConnectResult::timeout};
@@ -102,7 +103,7 @@ void Session::dial() {
 void Session::dial_next() {
   const std::vector<SocketAddress>& addresses = server().addresses;
   while (address_ < addresses.size()) {
-    Fd fd = start_connect(addresses[address_++], snapshot_->timeouts.keepalive);
+    Fd fd = start_connect(addresses[address_++], upstream().sources, snapshot_->timeouts.keepalive);
     if (!fd && (errno == EMFILE || errno == ENFILE)) {
       log_limited(LogClass::descriptors, "no descriptor is left for a connection to upstream {}", upstream().name);
       reason_ = CloseReason::fd_exhausted;

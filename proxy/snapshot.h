@@ -24,6 +24,7 @@ struct UpstreamTarget {
   std::string name;
   std::shared_ptr<SSL_CTX> tls;  // null: plaintext
   std::vector<ServerTarget> servers;
+  std::vector<SocketAddress> sources;  // to connect from, in order; port 0
   // What the log has said of its capabilities; shared by all workers and snapshots.
   std::shared_ptr<std::atomic<std::uint8_t>> findings_told = std::make_shared<std::atomic<std::uint8_t>>();
 };

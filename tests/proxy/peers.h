@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "proxy/leg.h"
+#include "proxy/listening_socket.h"
 #include "proxy/net.h"
 #include "proxy/tls_context.h"
 
@@ -26,9 +27,9 @@ inline std::pair<Fd, Fd> socket_pair() {
 
 // As socket_pair(), over TCP on loopback: takes megabytes in small writes.
 inline std::pair<Fd, Fd> tcp_pair() {
-  const Fd listening = listen_on({"127.0.0.1", 0});
-  Fd near = start_connect(local_address(listening.get()), std::chrono::seconds(120));
-  Fd far(accept4(listening.get(), nullptr, nullptr, SOCK_NONBLOCK));
+  const ListeningSocket listening({"127.0.0.1", 0});
+  Fd near = start_connect(local_address(listening.fd()), {}, std::chrono::seconds(120));
+  Fd far(accept4(listening.fd(), nullptr, nullptr, SOCK_NONBLOCK));
   if (!near || !far) throw std::runtime_error("no TCP pair");
   return {std::move(near), std::move(far)};
 }
