@@ -73,6 +73,7 @@ const UpstreamTarget& Session::upstream() const noexcept { return snapshot_->ups
 
 void Session::on_ready(unsigned tag, std::uint32_t events) {
   (tag == client_tag ? client_ : upstream_).on_events(events);
+  if (again_queued) return;  // its turn comes: not twice in one round, which would be at the others' cost
   if (state_ != State::connect) return advance();
   if (tag == upstream_tag && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) finish_connect();
 }
