@@ -66,14 +66,15 @@ class Slow:
 
 class EndsSlowHandshakes(IntegrationCase):
     def test_B5(self):
-        self.start(timeouts={"handshake": f"{TIMEOUT:g}s"})
+        self.start(timeouts={"handshake": f"{TIMEOUT:g}s"}, workers=1)
         before = self.proxy.scrape()
-        dialled = len(self.upstream.connections)
         hello = client_hello()
         kinds = ((b"", b""), (b"", hello), (hello, b""))  # connects only; a slow ClientHello; stops after ServerHello
-        clients = [Slow(self.proxy.address, *kinds[i % 3]) for i in range(CLIENTS)]
-        self.upstream.script = honest_server
-        served = self.drive(clients)
+        with self.neighbour():
+            dialled = len(self.upstream.connections)
+            clients = [Slow(self.proxy.address, *kinds[i % 3]) for i in range(CLIENTS)]
+            self.upstream.script = honest_server
+            served = self.drive(clients)
 
         for client in clients:
             self.assertGreaterEqual(client.closed_after, TIMEOUT * 0.9)

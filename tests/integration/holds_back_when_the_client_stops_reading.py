@@ -42,7 +42,7 @@ class HoldsBackWhenTheClientStopsReading(IntegrationCase):
 
     def stall(self, tls: bool):
         # small buffers at both ends, so that what is held is imapmeter's own
-        self.start(FakeUpstream(keep=False, send_buffer=65536, timeout=STALL + 60), tls=tls)
+        self.start(FakeUpstream(keep=False, send_buffer=65536, timeout=STALL + 60), tls=tls, workers=1)
         client, server = self.session(keep=False, receive_buffer=65536, timeout=60)
         self.relay_small(client, server, b"a FETCH 1 BODY[]\r\n")
         before = self.proxy.scrape()
@@ -54,9 +54,11 @@ class HoldsBackWhenTheClientStopsReading(IntegrationCase):
         self.assertLessEqual(accepted, TAKEN, "octets taken from the upstream while the client reads nothing")
         held = accepted - self.in_the_kernel(client, server)
         self.assertLessEqual(held, HELD, "octets that imapmeter itself holds")
-        cpu = self.proxy.process.cpu_seconds()
-        self.watch_the_stall(server, accepted)
-        self.assertLess(self.proxy.process.cpu_seconds() - cpu, 0.05 * STALL + 0.1, "CPU during the stall")
+        with self.neighbour():
+            cpu = self.proxy.process.cpu_seconds()
+            self.watch_the_stall(server, accepted)
+            # the neighbour takes some
+            self.assertLess(self.proxy.process.cpu_seconds() - cpu, 0.2 * STALL + 0.1, "CPU during the stall")
         grown = self.proxy.process.rss() - self.baseline.rss
         self.assertTrue(self.proxy.process.sanitized() or grown <= 4 * MIB, f"{grown} octets more resident memory")
         self.assertLess(well_behaved_session(self.proxy.address, tls), 1, "another session during the stall")
