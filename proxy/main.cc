@@ -1,4 +1,5 @@
 // The composition root: arguments -> settings -> metrics -> server -> wait -> drain.
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -39,6 +40,14 @@ void harden_process() {
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   std::signal(SIGPIPE, SIG_IGN);
+}
+
+// Started without one of the standard streams, the next descriptor, a peer's, would get its number, and the log.
+void open_standard_streams() {
+  int fd = 0;
+  do fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
 }
 
 void raise_descriptor_limit() {
@@ -238,6 +247,7 @@ int run(int argc, char** argv) {
 }  // namespace imapmeter
 
 int main(int argc, char** argv) {
+  imapmeter::open_standard_streams();
   try {
     return imapmeter::run(argc, argv);
   } catch (const std::exception& error) {

@@ -1,19 +1,39 @@
-"""A network of the test's own: drops and kernel limits that touch nobody else. Takes root."""
+"""A network and mounts of the test's own: drops, limits and full disks that touch nobody else. Takes root."""
 
+import contextlib
 import ctypes
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
+CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+
+
+def _unshare(flag: int) -> None:
+    if ctypes.CDLL(None, use_errno=True).unshare(flag) != 0:
+        error = ctypes.get_errno()
+        raise PermissionError(error, f"unshare({flag:#x}): {os.strerror(error)}; this test must be root")
 
 
 def enter_namespace() -> None:
     """A new network namespace with a loopback, for this process and its children to come; it goes with them."""
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
-        error = ctypes.get_errno()
-        raise PermissionError(error, f"unshare(CLONE_NEWNET): {os.strerror(error)}; this test must be root")
+    _unshare(CLONE_NEWNET)
     ip("link", "set", "lo", "up")
+
+
+@contextlib.contextmanager
+def mount_tmpfs(size: int):
+    """A directory with room for `size` octets, seen by this process and its children alone."""
+    _unshare(CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory], check=True)
+        try:
+            yield directory
+        finally:
+            subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 def ip(*arguments: str) -> None:
