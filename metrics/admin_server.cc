@@ -1,5 +1,7 @@
 #include "metrics/admin_server.h"
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <exception>
 #include <optional>
 #include <thread>
@@ -25,6 +27,8 @@ struct AdminServer::Impl {
   Pages pages;
   DescriptorReserve reserve;
   boost::asio::io_context context{1};
+  // Where nothing is waited for, after an exception, run() would return and the context be stopped for good.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> until_stopped{context.get_executor()};
   std::optional<HttpListener> metrics_listener;
   std::optional<HttpListener> admin_listener;
   std::string metrics_address;
@@ -35,10 +39,13 @@ struct AdminServer::Impl {
 void AdminServer::Impl::run() {
   for (;;) {
     try {
+      if (metrics_listener) metrics_listener->start();
+      if (admin_listener) admin_listener->start();
       context.run();
       return;
     } catch (const std::exception&) {
       // No memory, most likely: what was being served is lost, the relay and the next request are not.
+      std::this_thread::sleep_for(limits.accept_backoff);
     }
   }
 }
@@ -60,8 +67,6 @@ AdminServer::AdminServer(const std::string& metrics, const std::string& admin, c
 AdminServer::~AdminServer() { stop(); }
 
 void AdminServer::start() {
-  if (impl_->metrics_listener) impl_->metrics_listener->start();
-  if (impl_->admin_listener) impl_->admin_listener->start();
   impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
 }
 

@@ -186,8 +186,12 @@ void HttpConnection::on_written(error_code error, std::size_t /*octets*/) {
 }
 
 void HttpConnection::discard() {
-  stream_.async_read_some(asio::buffer(discarded_),
-                          beast::bind_front_handler(&HttpConnection::on_discarded, shared_from_this()));
+  try {
+    stream_.async_read_some(asio::buffer(discarded_),
+                            beast::bind_front_handler(&HttpConnection::on_discarded, shared_from_this()));
+  } catch (const std::bad_alloc&) {
+    finish(true);
+  }
 }
 
 void HttpConnection::on_discarded(error_code error, std::size_t octets) {
@@ -226,6 +230,12 @@ HttpListener::~HttpListener() {
   if (!bound_.unix_path.empty()) unlink(bound_.unix_path.c_str());
 }
 
+void HttpListener::start() {
+  backoff_.cancel();
+  bound_.acceptor.cancel();
+  wait();
+}
+
 void HttpListener::wait() {
   bound_.acceptor.async_wait(asio::socket_base::wait_read, [this](error_code error) {
     if (!error) accept_waiting();
@@ -262,9 +272,14 @@ void HttpListener::back_off() {
 
 void HttpListener::admit(Socket socket, const Endpoint& peer) {
   if (connections_.size() >= limits_.connections) make_room();
-  auto connection = std::make_shared<HttpConnection>(*this, std::move(socket), address_for_limit(peer));
-  connections_.push_back(connection);
-  connection->start();
+  std::shared_ptr<HttpConnection> connection;
+  try {
+    connection = std::make_shared<HttpConnection>(*this, std::move(socket), address_for_limit(peer));
+    connections_.push_back(connection);
+    connection->start();
+  } catch (const std::bad_alloc&) {  // this connection only
+    if (connection) connection->finish(false);
+  }
 }
 
 void HttpListener::make_room() {

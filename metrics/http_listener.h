@@ -25,7 +25,8 @@ class HttpListener {
   HttpListener(const HttpListener&) = delete;
   HttpListener& operator=(const HttpListener&) = delete;
 
-  void start() { wait(); }
+  // Again after anything was thrown: what was being waited for is waited for anew.
+  void start();
   const std::string& address() const { return bound_.text; }
 
  private:

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace imapmeter::proxy {
 namespace {
@@ -55,17 +56,28 @@ bool EventLoop::add(int fd, EventSource& source, unsigned tag, std::uint32_t eve
 
 void EventLoop::remove(int fd) noexcept { epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr); }
 
-void EventLoop::again(EventSource& source) {
+void EventLoop::again(EventSource& source) noexcept {
   if (source.again_queued || source.retired) return;
   source.again_queued = true;
-  again_.push_back(&source);
+  source.next_again = nullptr;
+  *again_end_ = &source;
+  again_end_ = &source.next_again;
 }
 
-void EventLoop::retire(std::unique_ptr<EventSource> source) {
+void EventLoop::forget_again(EventSource& source) noexcept {
+  EventSource** link = &again_;
+  while (*link != nullptr && *link != &source) link = &(*link)->next_again;
+  if (*link == nullptr) return;  // its turn is in this turn: it will be passed over
+  *link = source.next_again;
+  if (again_end_ == &source.next_again) again_end_ = link;
+}
+
+void EventLoop::retire(std::unique_ptr<EventSource> source) noexcept {
   source->retired = true;
   wheel_.cancel(*source);
-  if (source->again_queued) std::erase(again_, source.get());
-  retired_.push_back(std::move(source));
+  if (source->again_queued) forget_again(*source);
+  source->next_retired = retired_;
+  retired_ = source.release();
 }
 
 void EventLoop::post(std::function<void()> task) {
@@ -84,7 +96,7 @@ void EventLoop::run() {
 }
 
 int EventLoop::wait_milliseconds() const noexcept {
-  if (!again_.empty()) return 0;
+  if (again_ != nullptr) return 0;
   const auto due = wheel_.next_due();
   if (!due) return -1;
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - std::chrono::steady_clock::now());
@@ -127,18 +139,21 @@ void EventLoop::run_deadlines() {
 }
 
 void EventLoop::run_again() {
-  again_now_.swap(again_);  // whoever asks again from here on has its turn after the next events
-  for (EventSource* source : again_now_) {
-    source->again_queued = false;
-    if (!source->retired) source->on_again();
+  EventSource* next = std::exchange(again_, nullptr);
+  again_end_ = &again_;  // whoever asks again from here on has its turn after the next events
+  while (next != nullptr) {
+    EventSource& source = *std::exchange(next, next->next_again);
+    source.again_queued = false;
+    if (!source.retired) source.on_again();
   }
-  again_now_.clear();
 }
 
-void EventLoop::bury() {
-  // A destructor may retire what it owns: empty the list before it is destroyed.
-  std::vector<std::unique_ptr<EventSource>> dead;
-  dead.swap(retired_);
+void EventLoop::bury() noexcept {
+  // A destructor may retire what it owns.
+  while (retired_ != nullptr) {
+    const std::unique_ptr<EventSource> dead(retired_);
+    retired_ = dead->next_retired;
+  }
 }
 
 }  // namespace imapmeter::proxy

@@ -26,6 +26,9 @@ struct EventSource : Deadline {
   // The deadline it armed has come, or has come nearer (see DeadlineWheel).
   virtual void on_deadline() {}
 
+  // The loop's lists run through their members: nothing that the loop does with a source can run out of memory.
+  EventSource* next_again = nullptr;
+  EventSource* next_retired = nullptr;
   bool again_queued = false;
   bool retired = false;
 };
@@ -44,14 +47,14 @@ class EventLoop {
   void arm(EventSource& source, TimePoint at) noexcept { wheel_.arm(source, at); }
   void disarm(EventSource& source) noexcept { wheel_.cancel(source); }
   // Calls on_again() once, after the other sources that are ready now.
-  void again(EventSource& source);
+  void again(EventSource& source) noexcept;
   // Destroys the source when the current batch of events is done: an event of it may still be in the batch.
-  void retire(std::unique_ptr<EventSource> source);
+  void retire(std::unique_ptr<EventSource> source) noexcept;
 
   // The time at which the current turn began.
   TimePoint now() const noexcept { return now_; }
 
-  // From any thread: runs `task` in the loop.
+  // From any thread: runs `task` in the loop. Throws std::bad_alloc, and then does not.
   void post(std::function<void()> task);
   void run();
   // From the loop's thread: run() returns after this turn.
@@ -63,15 +66,16 @@ class EventLoop {
   void run_posted();
   void run_deadlines();
   void run_again();
-  void bury();
+  void forget_again(EventSource& source) noexcept;
+  void bury() noexcept;
 
   int epoll_;
   int wake_;
   TimePoint now_;
   DeadlineWheel wheel_;
-  std::vector<EventSource*> again_;
-  std::vector<EventSource*> again_now_;
-  std::vector<std::unique_ptr<EventSource>> retired_;
+  EventSource* again_ = nullptr;  // first in, first out
+  EventSource** again_end_ = &again_;
+  EventSource* retired_ = nullptr;
   bool stopped_ = false;
   std::mutex mutex_;
   std::vector<std::function<void()>> posted_;

@@ -35,6 +35,7 @@ void start_log(config::LogLevel level) {
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
   logger->set_level(to_spdlog(level));
   logger->flush_on(spdlog::level::trace);
+  logger->set_error_handler([](const std::string&) {});  // the default one would write to stderr, and wait for it
   spdlog::set_default_logger(std::move(logger));
 }
 

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <new>
 #include <string_view>
 
 #include "config/config.h"
@@ -19,20 +20,29 @@ void start_log(config::LogLevel level);
 // Writes what is queued; call before exit.
 void stop_log() noexcept;
 
-// One line, as it is.
+// One line, as it is. Throws std::bad_alloc.
 void log_line(config::LogLevel level, std::string_view line);
 
+// A line for which there is no memory is left out: no event is worth a session.
 template <typename... Args>
-void log_info(fmt::format_string<Args...> text, Args&&... args) {
-  log_line(config::LogLevel::info, fmt::format(text, std::forward<Args>(args)...));
+void log_formatted(config::LogLevel level, fmt::format_string<Args...> text, Args&&... args) noexcept {
+  try {
+    log_line(level, fmt::format(text, std::forward<Args>(args)...));
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+template <typename... Args>
+void log_info(fmt::format_string<Args...> text, Args&&... args) noexcept {
+  log_formatted(config::LogLevel::info, text, std::forward<Args>(args)...);
 }
 template <typename... Args>
-void log_warning(fmt::format_string<Args...> text, Args&&... args) {
-  log_line(config::LogLevel::warn, fmt::format(text, std::forward<Args>(args)...));
+void log_warning(fmt::format_string<Args...> text, Args&&... args) noexcept {
+  log_formatted(config::LogLevel::warn, text, std::forward<Args>(args)...);
 }
 template <typename... Args>
-void log_error(fmt::format_string<Args...> text, Args&&... args) {
-  log_line(config::LogLevel::error, fmt::format(text, std::forward<Args>(args)...));
+void log_error(fmt::format_string<Args...> text, Args&&... args) noexcept {
+  log_formatted(config::LogLevel::error, text, std::forward<Args>(args)...);
 }
 
 // Events that others can cause at will: at most one line of each class in 10 s, which says how many were left out.
@@ -56,14 +66,15 @@ class LogLimiter {
 LogLimiter& log_limiter() noexcept;
 
 template <typename... Args>
-void log_limited(LogClass log_class, fmt::format_string<Args...> text, Args&&... args) {
+void log_limited(LogClass log_class, fmt::format_string<Args...> text, Args&&... args) noexcept {
   std::uint64_t left_out = 0;
   if (!log_limiter().allow(log_class, std::chrono::steady_clock::now(), left_out)) return;
-  const std::string line = fmt::format(text, std::forward<Args>(args)...);
-  if (left_out == 0)
-    log_line(config::LogLevel::warn, line);
-  else
-    log_warning("{} ({} more of this kind since the last line)", line, left_out);
+  if (left_out == 0) return log_warning(text, std::forward<Args>(args)...);
+  try {
+    log_warning("{} ({} more of this kind since the last line)", fmt::format(text, std::forward<Args>(args)...),
+                left_out);
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 }  // namespace imapmeter::proxy

@@ -30,6 +30,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds trim_interval{1};
+constexpr std::chrono::milliseconds retry{100};  // where there was no memory
 constexpr std::chrono::seconds longest_end{3};   // of a drained process
 constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
 
@@ -95,16 +96,30 @@ class Control {
 
   // Returns when the last session of a drain is gone.
   void run() {
-    await_signal();
-    await_rotation();
-    await_trim();
-    context_.restart();
-    context_.run();
+    for (;;) {
+      try {
+        await_everything();
+        context_.restart();
+        context_.run();
+        return;
+      } catch (const std::bad_alloc&) {
+        proxy::log_limited(proxy::LogClass::internal, "no memory for the control thread; it tries again");
+        std::this_thread::sleep_for(retry);
+      }
+    }
   }
 
   std::atomic<bool> draining{false};
 
  private:
+  // Anew where something was waited for already.
+  void await_everything() {
+    signals_.cancel();
+    await_signal();
+    await_rotation();
+    await_trim();
+  }
+
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;

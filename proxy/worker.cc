@@ -83,14 +83,26 @@ class Worker::Acceptor final : public EventSource {
     }
     Worker& target = worker_.lightest();
     load.total.fetch_add(1, std::memory_order_relaxed);
-    load.per_worker[target.number_].fetch_add(1, std::memory_order_relaxed);
     const IpEndpoint peer = ip_endpoint(from);
-    if (&target == &worker_) {
+    if (&target == &worker_ || !hand_over(target, client, peer)) {
+      load.per_worker[worker_.number_].fetch_add(1, std::memory_order_relaxed);
       worker_.adopt(std::move(client), listener_, peer);
-    } else {
-      target.loop.post(
-          [&target, listener = listener_, fd = client.release(), peer] { target.adopt(Fd(fd), listener, peer); });
     }
+    return true;
+  }
+
+  // False where there is no memory for it.
+  bool hand_over(Worker& target, Fd& client, const IpEndpoint& peer) noexcept {
+    std::atomic<std::size_t>& sessions = worker_.load_.per_worker[target.number_];
+    sessions.fetch_add(1, std::memory_order_relaxed);
+    try {
+      target.loop.post(
+          [&target, listener = listener_, fd = client.get(), peer] { target.adopt(Fd(fd), listener, peer); });
+    } catch (const std::bad_alloc&) {
+      sessions.fetch_sub(1, std::memory_order_relaxed);
+      return false;
+    }
+    client.release();
     return true;
   }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""C10: the wall clock jumps by hours and years, forwards and backwards: deadlines, sessions and counters do not notice."""
+"""C10: the wall clock jumps by hours and years, forwards and backwards: deadlines, sessions and counters do not
+notice."""
 
 import os
 import signal

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""C11, C12: whatever becomes of the log, a full disk, a pipe that nobody reads, a reader that is gone, or no log at all:
-sessions go on, and the process ends when it is told to."""
+"""C11, C12: whatever becomes of the log, a full disk, a pipe that nobody reads, a reader that is gone, or no log at
+all: sessions go on, and the process ends when it is told to."""
 
 import os
 import signal

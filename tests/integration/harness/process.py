@@ -35,6 +35,10 @@ class Process:
         """Octets resident."""
         return int(self._status("VmRSS").split()[0]) * 1024
 
+    def address_space(self) -> int:
+        """Octets mapped, touched or not."""
+        return int(self._status("VmSize").split()[0]) * 1024
+
     def cpu_seconds(self) -> float:
         """User and system, all threads, by the process's own clock: clock_getcpuclockid(3)."""
         return time.clock_gettime(~self.pid << 3 | 2)
