@@ -109,7 +109,8 @@ ServedCertificate describe(SSL_CTX& context, const std::string& name) {
 SslContext make_server_context(const config::Listener& listener, TicketKeys& keys, ServerTls& all) {
   SslContext context = make_context(TLS_server_method());
   SSL_CTX* raw = context.get();
-  SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  // What clients say may be a password: OpenSSL's own copy goes when it has been read.
+  SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_CLEANSE_PLAINTEXT);
   SSL_CTX_set_num_tickets(raw, 1);
   SSL_CTX_set_max_early_data(raw, 0);
   keys.use_in(*raw);
