@@ -16,13 +16,18 @@ namespace {
 
 [[noreturn]] void fail(const std::string& sentence) { throw std::runtime_error(sentence); }
 
-int connect_to_loopback(std::uint16_t port) {
+int connect_to_loopback(std::uint16_t port, std::uint8_t source) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) fail(std::string("no more sockets: ") + std::strerror(errno));
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  // The port is chosen by connect(), which knows what is free towards this address.
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + source);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0)
+    fail(std::string("bind failed: ") + std::strerror(errno));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
   if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 && errno != EINPROGRESS)
@@ -53,8 +58,8 @@ std::vector<char>& scratch() {
 
 }  // namespace
 
-Session::Session(SSL_CTX* context, std::uint16_t port, SSL_SESSION* resume, Journal& journal)
-    : stream_(connect_to_loopback(port), new_ssl(context, resume)), journal_(journal) {
+Session::Session(SSL_CTX* context, std::uint16_t port, SSL_SESSION* resume, Journal& journal, std::uint8_t source)
+    : stream_(connect_to_loopback(port, source), new_ssl(context, resume)), journal_(journal) {
   ++journal_.connections;
   tail_ = greeting();
 }
