@@ -110,6 +110,8 @@ class Leg {
   bool reset_ = false;              // the peer sent RST or is out of reach
   bool broken_ = false;             // send() failed for good
   std::uint8_t receives_left_ = 0;  // recv() calls that this SSL call may make: a peer must not keep it busy for ever
+  std::uint16_t key_updates_ = 0;   // that this SSL call has read
+  bool rekeying_ = false;           // many of late: little is read at a time
   bool read_waits_ = false;         // TLS cannot read on before it has sent something (an answer to KeyUpdate)
 };
 

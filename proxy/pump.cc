@@ -53,6 +53,8 @@ Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuf
     }
     if (!taken) return Pumped::blocked;
     if (timed && got.octets > 0 && !flow.discard) tap.timed(direction, std::chrono::steady_clock::now() - start);
+    // Records without payload: they cost what the next reads would.
+    if (got.octets == 0 && got.status == Io::again && from.may_read()) break;
     octets += got.octets;
     if (got.octets == room.size()) flow.quantum = std::min(flow.quantum * 2, quantum_limit(direction));
   }
