@@ -3,6 +3,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -79,7 +80,7 @@ enum class Balance : std::uint8_t {
 };
 
 struct HealthCheck {
-  milliseconds interval = 10s;
+  milliseconds interval = 10s;  // 0: none is made, and each server counts as up
   milliseconds timeout = 5s;
   unsigned rise = 2;  // successes in a row after which a server that was down is up
   unsigned fall = 3;  // failures in a row after which a server that was up is down
@@ -87,11 +88,14 @@ struct HealthCheck {
   bool operator==(const HealthCheck&) const = default;
 };
 
+// What keeps the choice among them in one machine word.
+inline constexpr std::size_t most_servers = 64;
+
 struct Upstream {
   std::string name = "default";
-  bool tls = true;  // imaps:// or imap://
-  std::vector<Address> servers = {};
-  std::string ca = {};  // PEM file; empty: the system's
+  bool tls = true;                    // imaps:// or imap://
+  std::vector<Address> servers = {};  // 1 to most_servers
+  std::string ca = {};                // PEM file; empty: the system's
   bool insecure_skip_certificate_verification = false;
   bool allow_plaintext = false;  // imap:// to an address that is not loopback
   Balance balance = Balance::least_sessions;

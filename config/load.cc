@@ -207,7 +207,7 @@ Fields Reader::upstream(Upstream& out) {
 Fields Reader::health_check(HealthCheck& out) {
   const auto times = [](const std::string& t) { return parse_unsigned(t, most_checks); };
   return {
-      {"interval", value(out.interval, parse_duration, duration_expected)},
+      {"interval", value(out.interval, parse_duration_or_none, duration_or_none_expected)},
       {"timeout", value(out.timeout, parse_duration, duration_expected)},
       {"rise", value(out.rise, times, checks_expected)},
       {"fall", value(out.fall, times, checks_expected)},

@@ -22,6 +22,10 @@ void put(YAML::Emitter& out, const char* key, milliseconds duration) {
 
 void put(YAML::Emitter& out, const char* key, bool value) { put(out, key, std::string_view(value ? "true" : "false")); }
 
+void put_or_none(YAML::Emitter& out, const char* key, milliseconds duration) {
+  put(out, key, duration == milliseconds(0) ? std::string_view("none") : std::string_view(to_string(duration)));
+}
+
 // A key whose value may not be empty in the file is left out where it is.
 void put_unless_empty(YAML::Emitter& out, const char* key, const std::string& text) {
   if (!text.empty()) put(out, key, text);
@@ -39,7 +43,7 @@ void put_urls(YAML::Emitter& out, const char* key, bool tls, const std::vector<A
 
 void put(YAML::Emitter& out, const char* key, const HealthCheck& check) {
   out << YAML::Key << key << YAML::Value << YAML::BeginMap;
-  put(out, "interval", check.interval);
+  put_or_none(out, "interval", check.interval);
   put(out, "timeout", check.timeout);
   put(out, "rise", check.rise);
   put(out, "fall", check.fall);
@@ -108,7 +112,7 @@ void put(YAML::Emitter& out, const Timeouts& timeouts) {
   put(out, "connect", timeouts.connect);
   put(out, "greeting", timeouts.greeting);
   put(out, "preauth", timeouts.preauth);
-  put(out, "idle", timeouts.idle == 0ms ? std::string_view("none") : std::string_view(to_string(timeouts.idle)));
+  put_or_none(out, "idle", timeouts.idle);
   put(out, "stall", timeouts.stall);
   put(out, "half_close", timeouts.half_close);
   put(out, "drain", timeouts.drain);

@@ -136,6 +136,9 @@ void Checks::upstream(const Upstream& upstream, const std::string& path) {
 
 void Checks::servers(const Upstream& upstream, const std::string& path) {
   if (upstream.servers.empty()) add(path + ".servers", "at least one is needed; expected " + std::string(url_expected));
+  if (upstream.servers.size() > most_servers)
+    add(path + ".servers",
+        "expected at most " + std::to_string(most_servers) + ", got " + std::to_string(upstream.servers.size()));
   std::set<std::string> taken;
   for (std::size_t i = 0; i < upstream.servers.size(); ++i) {
     const Address& server = upstream.servers[i];
@@ -160,7 +163,7 @@ void Checks::sources(const Upstream& upstream, const std::string& path) {
 }
 
 void Checks::health_check(const HealthCheck& check, const std::string& path) {
-  duration(path + ".interval", check.interval, shortest_interval);
+  if (check.interval != 0ms) duration(path + ".interval", check.interval, shortest_interval);
   duration(path + ".timeout", check.timeout, 1ms);
   if (check.rise == 0) add(path + ".rise", mismatch(checks_expected, "0"));
   if (check.fall == 0) add(path + ".fall", mismatch(checks_expected, "0"));

@@ -89,6 +89,9 @@ Leg::~Leg() { close(); }
 void Leg::open(Fd fd, ThreadBuffers& buffers) noexcept {
   fd_ = std::move(fd);
   buffers_ = &buffers;
+  // Nothing of a connection that this leg had before.
+  readable_ = writable_ = true;
+  hung_up_ = drained_ = fin_ = reset_ = broken_ = read_waits_ = false;
 }
 
 bool Leg::start_tls(SSL_CTX& context, bool as_server) noexcept {

@@ -136,6 +136,12 @@ Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> so
   return tried ? Fd() : connect_from(nullptr, address, keepalive);
 }
 
+bool is_connected(int fd) noexcept {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+}
+
 int socket_error(int fd) noexcept {
   int error = 0;
   socklen_t size = sizeof error;

@@ -70,6 +70,8 @@ SocketAddress local_address(int fd);
 // family. EADDRNOTAVAIL: no source has a port left, or is an address of this machine.
 Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources,
                  std::chrono::milliseconds keepalive) noexcept;
+// Whether a connect() without an error so far has got there.
+bool is_connected(int fd) noexcept;
 // The pending error of a socket, 0 for none (SO_ERROR).
 int socket_error(int fd) noexcept;
 void set_option(int fd, int level, int option, int value) noexcept;

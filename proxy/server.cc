@@ -74,6 +74,8 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
   for (const config::Upstream& each : config.upstreams) {
     UpstreamTarget target;
     target.name = each.name;
+    target.balance = each.balance;
+    target.state = std::make_shared<UpstreamState>(each.servers.size());
     if (each.tls) target.tls = make_client_context(each);
     for (const config::Address& server : each.servers)
       target.servers.push_back({config::to_string(server), server.host, {}});

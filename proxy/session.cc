@@ -108,6 +108,7 @@ void Session::start_relay() {
 
 std::span<char> Session::observe(Direction direction, std::span<char> octets) noexcept {
   if (direction == Direction::client_to_server) {
+    client_spoke_ = true;
     tracker_.client(octets, now());
     return octets;
   }
@@ -122,7 +123,7 @@ std::span<char> Session::observe(Direction direction, std::span<char> octets) no
 void Session::tell_findings() {
   using imap::CapabilityFinding;
   context_.told = context_.rules.findings;
-  const std::uint8_t known = upstream().findings_told->fetch_or(context_.told.bits);
+  const std::uint8_t known = upstream().state->findings_told.fetch_or(context_.told.bits);
   const imap::CapabilityFindings fresh{static_cast<std::uint8_t>(context_.told.bits & ~known)};
   if (fresh.has(CapabilityFinding::logindisabled))
     log_warning("upstream {} advertises LOGINDISABLED on this leg: clients will not log in with LOGIN; {}",
@@ -191,20 +192,22 @@ void Session::end_stall(Direction direction) noexcept {
 
 void Session::watch_greeting() {
   if (connect_told_ || (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque)) return;
-  connect_told_ = true;
-  if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number()).keep(*upstream_.ssl());
+  if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number(), server_).keep(*upstream_.ssl());
   const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
-  context_.observer->on_upstream_connect(server_, welcome ? ConnectResult::ok : ConnectResult::greeting);
+  tell_connect(welcome ? ConnectResult::ok : ConnectResult::greeting);
 }
 
 // Hands the end of one direction on, once all before it has been delivered.
 void Session::settle(Direction direction, Leg& to) {
   Flow& ended = flow(direction);
   if (state_ != State::relay || ended.end == Io::again || ended.closed) return;
+  if (direction == Direction::server_to_client && !half_closed(Direction::client_to_server)) {
+    const ConnectResult result = ended.end == Io::reset ? ConnectResult::reset : ConnectResult::greeting;
+    if (!relayed_) return fail_connect(end_reason(direction, ended.end), result);
+    tell_connect(result);  // where the greeting was not whole
+  }
   note_end(direction, ended.end);
-  if (direction == Direction::server_to_client && !relayed_ && !half_closed(Direction::client_to_server))
-    return lose_server_before_greeting(ended.end);
   if (direction == Direction::server_to_client) flush_held();
   if (to.blocked() && !ended.discard) return;
   if (ended.end == Io::reset) {
@@ -223,15 +226,6 @@ void Session::note_end(Direction direction, Io end) {
   if (reason_) return;
   reason_ = end_reason(direction, end);
   progress_ = now();
-}
-
-void Session::lose_server_before_greeting(Io end) {
-  if (!connect_told_) {
-    connect_told_ = true;
-    context_.observer->on_upstream_connect(server_, end == Io::reset ? ConnectResult::reset : ConnectResult::greeting);
-    warn_of_no_session(*reason_);
-  }
-  say_bye(bye_unavailable);
 }
 
 bool Session::half_closed(Direction direction) const noexcept { return flow(direction).end != Io::again; }
@@ -276,10 +270,7 @@ void Session::say_bye(std::string_view line) {
   state_ = State::farewell;
   state_since_ = now();
   end_stall(Direction::client_to_server);
-  if (upstream_.is_open()) {
-    if (relaying_ && !upstream_.blocked()) upstream_.end_writing(true);
-    upstream_.close();
-  }
+  dismiss_server();
   if (client_.blocked() || client_.write(line) == Io::reset) return finish();
   context_.observer->on_authored(Authored::bye);
   farewell();
@@ -310,10 +301,9 @@ void Session::finish() {
   tracker_.finish();
   end_stall(Direction::client_to_server);
   end_stall(Direction::server_to_client);
-  if (upstream_counted_) context_.observer->on_upstream_sessions(server_, -1);
+  leave_server();
   const Closed closed{final_reason(), phase(), tracker_.state(), std::chrono::steady_clock::now() - accepted_};
   client_.close();
-  upstream_.close();
   context_.observer->on_closed(closed);
   worker_.remove(*this);
 }

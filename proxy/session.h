@@ -7,6 +7,8 @@
 //
 // Rules
 // - The upstream is dialled when the client's TLS stands (at once without TLS); nothing of the client is read before.
+// - A server that fails before an octet was relayed, either way, is followed by the next one. A greeting is relayed,
+//   whatever it says. When all have failed, the client is told, and the reason is the last one's: it ended the session.
 // - Each direction ends by itself: the end of one is handed on when all before it has been delivered, and the other
 //   goes on for as long as it moves, half_close at most without progress.
 // - The first cause is the reason. `logout` and `upstream_bye` replace a later end, reset or stall.
@@ -90,10 +92,15 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void advance();
   void client_handshake();
   void dial();
+  void dial_server();
   void dial_next();
   void finish_connect();
   void upstream_handshake();
   void fail_connect(CloseReason reason, ConnectResult result);
+  void tell_connect(ConnectResult result);
+  void dismiss_server();
+  void leave_server();
+  std::size_t attempts_left() const noexcept;
   void warn_of_no_session(CloseReason reason) const;
 
   void start_relay();
@@ -104,7 +111,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void settle(imap::Direction direction, Leg& to);
   void note_end(imap::Direction direction, Io end);
   void tell_findings();
-  void lose_server_before_greeting(Io end);
   bool half_closed(imap::Direction direction) const noexcept;
   void flush_held();
 
@@ -138,8 +144,10 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   std::array<TimePoint, imap::direction_count> blocked_since_{};  // the epoch: not blocked
   TimePoint accepted_;
   TimePoint state_since_;
-  TimePoint progress_;      // the last time octets moved, or a direction ended
-  TimePoint held_since_{};  // capability octets are held back; the epoch: none
+  TimePoint progress_;                       // the last time octets moved, or a direction ended
+  TimePoint held_since_{};                   // capability octets are held back; the epoch: none
+  std::chrono::nanoseconds connect_left_{};  // of timeouts.connect, for all addresses that are not tried yet
+  ServerSet tried_ = 0;
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   int unacknowledged_ = 0;  // by the client's system, when the half-close deadline last looked
@@ -152,7 +160,9 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   bool dialled_ = false;       // the client's TLS, if any, stands
   bool relaying_ = false;      // the relay has begun
   bool relayed_ = false;       // something of the server has been read for the client
-  bool connect_told_ = false;  // on_upstream_connect has been called
+  bool client_spoke_ = false;  // something of the client has been read for the server
+  bool server_taken_ = false;  // this session is among ServerState::sessions
+  bool connect_told_ = false;  // on_upstream_connect has been called for this server
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.

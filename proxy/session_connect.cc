@@ -2,7 +2,9 @@
 #include <openssl/ssl.h>
 #include <sys/epoll.h>
 
+#include <bit>
 #include <cerrno>
+#include <utility>
 
 #include "proxy/log.h"
 #include "proxy/session.h"
@@ -86,17 +88,28 @@ void Session::client_handshake() {
 }
 
 void Session::dial() {
-  state_ = State::connect;
   dialled_ = true;
+  connect_left_ = snapshot_->timeouts.connect;
+  dial_server();
+  arm();
+}
+
+// The best of the servers that have not been tried.
+void Session::dial_server() {
+  UpstreamState& shared = *upstream().state;
+  const std::size_t turn = shared.turn.fetch_add(1, std::memory_order_relaxed);
+  server_ = static_cast<std::uint16_t>(choose_server(upstream().balance, shared.servers, tried_, turn));
+  tried_ |= ServerSet{1} << server_;
+  shared.servers[server_].sessions.fetch_add(1, std::memory_order_relaxed);
+  server_taken_ = true;
+  state_ = State::connect;
   state_since_ = now();
   address_ = 0;
-  if (server().addresses.empty()) {
-    fail_connect(CloseReason::upstream_dns, ConnectResult::dns);
-  } else {
-    errno = 0;
-    dial_next();
-  }
-  arm();
+  connect_told_ = relaying_ = false;
+  flow(imap::Direction::server_to_client) = Flow{};
+  if (server().addresses.empty()) return fail_connect(CloseReason::upstream_dns, ConnectResult::dns);
+  errno = 0;
+  dial_next();
 }
 
 // Tries the addresses that are left, in order; errno says why the last one failed.
@@ -112,6 +125,7 @@ void Session::dial_next() {
     if (!fd) continue;
     upstream_.open(std::move(fd), worker_.buffers);
     if (!worker_.loop.add(upstream_.fd(), *this, upstream_tag, leg_events)) return force_close(CloseReason::internal);
+    state_since_ = now();
     return;
   }
   const ConnectFailure failure = connect_failure(errno);
@@ -119,7 +133,10 @@ void Session::dial_next() {
 }
 
 void Session::finish_connect() {
-  if (const int error = socket_error(upstream_.fd()); error != 0) {
+  const int error = socket_error(upstream_.fd());
+  if (error == 0 && !is_connected(upstream_.fd())) return;  // the event was of the server before this one
+  connect_left_ -= now() - state_since_;
+  if (error != 0) {
     upstream_.close();
     errno = error;
     dial_next();
@@ -133,7 +150,7 @@ void Session::finish_connect() {
   }
   if (!upstream_.start_tls(*upstream().tls, false) || !expect_server(*upstream_.ssl(), server().host))
     return force_close(CloseReason::limit_memory);
-  worker_.ticket(upstream_number()).offer(*upstream_.ssl());
+  worker_.ticket(upstream_number(), server_).offer(*upstream_.ssl());
   state_ = State::upstream_handshake;
   state_since_ = now();
   upstream_handshake();
@@ -159,13 +176,46 @@ void Session::upstream_handshake() {
     fail_connect(CloseReason::upstream_tls_error, ConnectResult::tls);
 }
 
-// No server to relay to: the client hears it in its own language.
+// This server gives no session. The next one may, unless this one or the client has been heard by the other already;
+// where none is left, the client hears it in its own language.
 void Session::fail_connect(CloseReason reason, ConnectResult result) {
-  connect_told_ = true;
+  if (!connect_told_) warn_of_no_session(reason);
+  tell_connect(result);
+  const bool another = std::popcount(tried_) < static_cast<int>(upstream().servers.size());
+  if (another && !relayed_ && !client_spoke_ && !reason_) {
+    dismiss_server();
+    return dial_server();
+  }
+  if (!reason_) reason_ = reason;
+  relayed_ ? finish() : say_bye(bye_unavailable);
+}
+
+// Once for each server that is tried.
+void Session::tell_connect(ConnectResult result) {
+  if (std::exchange(connect_told_, true)) return;
   context_.observer->on_upstream_connect(server_, result);
-  warn_of_no_session(reason);
-  reason_ = reason;
-  say_bye(bye_unavailable);
+}
+
+// Ends the connection politely where it can be.
+void Session::dismiss_server() {
+  if (relaying_ && upstream_.is_open() && !upstream_.blocked()) upstream_.end_writing(true);
+  leave_server();
+}
+
+void Session::leave_server() {
+  upstream_.close();
+  if (std::exchange(upstream_counted_, false)) context_.observer->on_upstream_sessions(server_, -1);
+  if (std::exchange(server_taken_, false))
+    upstream().state->servers[server_].sessions.fetch_sub(1, std::memory_order_relaxed);
+}
+
+// How many addresses share connect_left_: the present one, and all that may be tried after it.
+std::size_t Session::attempts_left() const noexcept {
+  const std::vector<ServerTarget>& servers = upstream().servers;
+  std::size_t left = server().addresses.size() - address_ + 1;
+  for (std::size_t number = 0; number < servers.size(); ++number)
+    if ((tried_ >> number & 1) == 0) left += servers[number].addresses.size();
+  return left;
 }
 
 void Session::warn_of_no_session(CloseReason reason) const {

@@ -44,8 +44,7 @@ void Session::check_deadlines() {
 }
 
 void Session::connect_timed_out() {
-  if (address_ == server().addresses.size())
-    return fail_connect(CloseReason::upstream_connect_timeout, ConnectResult::timeout);
+  connect_left_ -= now() - state_since_;
   upstream_.close();
   errno = ETIMEDOUT;
   dial_next();
@@ -69,13 +68,8 @@ void Session::check_relay_deadlines() {
     if (flow(Direction::client_to_server).end == Io::reset) reset_on_close(upstream_.fd());
     return finish();
   }
-  if (!connect_told_ && now() >= state_since_ + timeouts.greeting) {
-    connect_told_ = true;
-    context_.observer->on_upstream_connect(server_, ConnectResult::greeting);
-    if (!reason_) reason_ = CloseReason::upstream_greeting_timeout;
-    warn_of_no_session(CloseReason::upstream_greeting_timeout);
-    return relayed_ ? finish() : say_bye(bye_unavailable);
-  }
+  if (!connect_told_ && now() >= state_since_ + timeouts.greeting)
+    return fail_connect(CloseReason::upstream_greeting_timeout, ConnectResult::greeting);
   for (const Direction direction : {Direction::server_to_client, Direction::client_to_server}) {
     const TimePoint since = blocked_since_[static_cast<std::size_t>(direction)];
     if (since == TimePoint{} || now() < since + timeouts.stall) continue;
@@ -89,11 +83,9 @@ TimePoint Session::next_deadline() const noexcept {
   switch (state_) {
     case State::handshake:
       return accepted_ + timeouts.handshake;
-    case State::connect: {
+    case State::connect:
       // Each address has its share: one that swallows everything must not hide the next.
-      const auto addresses = static_cast<int>(server().addresses.size());
-      return state_since_ + timeouts.connect * std::max<int>(address_, 1) / std::max(addresses, 1);
-    }
+      return state_since_ + connect_left_ / static_cast<std::int64_t>(attempts_left());
     case State::upstream_handshake:
       return state_since_ + timeouts.handshake;
     case State::farewell:

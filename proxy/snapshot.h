@@ -3,12 +3,14 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
+#include "proxy/balance.h"
 #include "proxy/net.h"
 #include "proxy/tls_context.h"
 
@@ -20,13 +22,21 @@ struct ServerTarget {
   std::vector<SocketAddress> addresses;  // empty: not resolved so far
 };
 
+// Shared by all workers and snapshots.
+struct UpstreamState {
+  explicit UpstreamState(std::size_t count) : servers(count) {}
+  std::vector<ServerState> servers;            // as the configuration numbers them
+  std::atomic<std::size_t> turn{0};            // moves on with each choice of a server
+  std::atomic<std::uint8_t> findings_told{0};  // what the log has said of its capabilities
+};
+
 struct UpstreamTarget {
   std::string name;
   std::shared_ptr<SSL_CTX> tls;  // null: plaintext
   std::vector<ServerTarget> servers;
   std::vector<SocketAddress> sources;  // to connect from, in order; port 0
-  // What the log has said of its capabilities; shared by all workers and snapshots.
-  std::shared_ptr<std::atomic<std::uint8_t>> findings_told = std::make_shared<std::atomic<std::uint8_t>>();
+  config::Balance balance = config::Balance::least_sessions;
+  std::shared_ptr<UpstreamState> state;
 };
 
 struct ListenerSettings {

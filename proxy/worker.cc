@@ -121,7 +121,7 @@ Worker::~Worker() = default;
 
 void Worker::prepare(std::shared_ptr<const Snapshot> snapshot, const std::vector<Listening>& listening) {
   snapshot_ = std::move(snapshot);
-  tickets_.resize(snapshot_->upstreams.size());
+  for (const UpstreamTarget& each : snapshot_->upstreams) tickets_.emplace_back(each.servers.size());
   for (const Listening& each : listening)
     acceptors_.push_back(std::make_unique<Acceptor>(*this, each.listener, each.fd));
 }

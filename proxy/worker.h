@@ -72,7 +72,7 @@ class Worker {
   // For sessions
   ListenerContext& context(std::size_t listener) { return contexts_[listener]; }
   void remove(Session& session);
-  UpstreamTicket& ticket(std::size_t upstream) { return tickets_[upstream]; }
+  UpstreamTicket& ticket(std::size_t upstream, std::size_t server) { return tickets_[upstream][server]; }
   EventLoop loop;
   ThreadBuffers buffers;
 
@@ -89,7 +89,7 @@ class Worker {
   imap::TagPool tags_;
   std::vector<ListenerContext> contexts_;
   std::shared_ptr<const Snapshot> snapshot_;
-  std::vector<UpstreamTicket> tickets_;  // by upstream
+  std::vector<std::vector<UpstreamTicket>> tickets_;  // by upstream and server
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::unique_ptr<Session>> sessions_;
   bool draining_ = false;

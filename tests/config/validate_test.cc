@@ -131,6 +131,15 @@ TEST(Validate, PlaintextLeavesTheMachineOnlyIfAllowed) {
 TEST(Validate, Upstreams) {
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.clear(); }),
               ElementsAre(problem("upstreams[0].servers", "at least one")));
+  const auto servers = [](std::size_t count) {
+    return [count](Config& c) {
+      for (std::size_t i = c.upstreams[0].servers.size(); i < count; ++i)
+        c.upstreams[0].servers.push_back({"127.0.0.1", static_cast<std::uint16_t>(1000 + i)});
+    };
+  };
+  EXPECT_THAT(after(servers(most_servers)), IsEmpty());
+  EXPECT_THAT(after(servers(most_servers + 1)), ElementsAre(problem("upstreams[0].servers", "at most 64, got 65")));
+  EXPECT_THAT(after([](Config& c) { c.upstreams[0].health_check.interval = 0ms; }), IsEmpty());
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.push_back({"127.0.0.1", 2}); }), IsEmpty());
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers.push_back(c.upstreams[0].servers[0]); }),
               ElementsAre(problem("upstreams[0].servers[1]", "there already")));

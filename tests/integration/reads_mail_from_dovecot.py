@@ -104,7 +104,8 @@ class DovecotCase:
     def setUp(self):
         server = self.dovecot
         url = f"imaps://127.0.0.1:{server.imaps}" if self.tls else f"imap://127.0.0.1:{server.imap}"
-        self.proxy = self.enterContext(Proxy(url, upstream_ca=Path(server.certificate) if self.tls else None))
+        ca = Path(server.certificate) if self.tls else None
+        self.proxy = self.enterContext(Proxy(url, upstream_ca=ca, flags=True))
         self.user = f"{self._testMethodName}{self.tls}".lower()
 
     def finish(self, expected: dict) -> None:

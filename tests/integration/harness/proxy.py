@@ -30,10 +30,11 @@ class Proxy:
     """Two workers, one TLS listener with a self-signed certificate, one upstream, the admin on a free port.
 
     upstream: a FakeUpstream or a URL; upstream_ca verifies it. tls=False: a plain listener. timeouts, such as
-    {"greeting": "500ms"}, and config go through a configuration file, everything else through flags; in config the
-    keys "listener" and "upstream" hold further settings of these, other keys are sections of the file. nofile: limit of
-    file descriptors. arguments: further flags. environment: further variables. prefix: a command that runs the rest of
-    its arguments. stderr: a descriptor for the log, which is then not collected. certificate: certificate and key files.
+    {"greeting": "500ms"}, and config go into the configuration file; in config the keys "listener" and "upstream" hold
+    further settings of these, other keys are sections of the file. Health checks are made only where config has some.
+    flags=True: no file, and so health checks. nofile: limit of file descriptors. arguments: further flags. environment:
+    further variables. prefix: a command that runs the rest of its arguments. stderr: a descriptor for the log, which is
+    then not collected. certificate: certificate and key files.
     """
 
     def __init__(self, upstream: FakeUpstream | str, *, tls: bool = True, workers: int = 2,
@@ -41,7 +42,7 @@ class Proxy:
                  allow_plaintext_upstream: bool = False, capabilities: str = "auto", log_level: str = "info",
                  nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None,
                  admin: str = "127.0.0.1:0", prefix: tuple[str, ...] = (), stderr: int = subprocess.PIPE,
-                 certificate: tuple[Path, Path] | None = None, config: dict | None = None):
+                 certificate: tuple[Path, Path] | None = None, config: dict | None = None, flags: bool = False):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-test-"))
         self.log: list[str] = []
         self.stdout: list[str] = []
@@ -60,7 +61,7 @@ class Proxy:
             "capabilities": capabilities, "certificate": certificate,
         }
         command = [*prefix, *(["prlimit", f"--nofile={nofile}"] if nofile else []), binary(),
-                   *(self._file(settings, timeouts, config or {}) if timeouts or config else self._flags(settings)),
+                   *(self._flags(settings) if flags else self._file(settings, timeouts, config or {})),
                    "--admin", admin, "--workers", str(workers), "--log-level", log_level, *arguments]
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("IMAPMETER_")}
         self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -93,9 +94,12 @@ class Proxy:
     def _file(self, settings: dict, timeouts: dict[str, str] | None, config: dict) -> list[str]:
         """JSON is YAML, and quotes what needs quotes."""
         listener = {"bind": settings["listen"], "capabilities": settings["capabilities"]}
-        if settings["listen"].startswith("imaps"):
+        if settings["certificate"]:
+            listener["certificates"] = [dict(zip(("cert", "key"), map(str, settings["certificate"])))]
+        elif settings["listen"].startswith("imaps"):
             listener["self_signed"] = True
-        upstream = {"servers": [settings["upstream"]], "allow_plaintext": settings["plaintext"]}
+        upstream = {"servers": [settings["upstream"]], "allow_plaintext": settings["plaintext"],
+                    "health_check": {"interval": "none"}}
         if settings["ca"]:
             upstream["ca"] = settings["ca"]
         sections = {key: value for key, value in config.items() if key not in ("listener", "upstream")}
