@@ -14,18 +14,13 @@ using Token = imap::ResponseScanner::Token;
 
 constexpr std::uint8_t distrust = 16;  // option: do to every tag what the tracker does to unknown ones out of step
 
-// A first line that is nearly too long, before the wire.
-std::string_view beginning(std::uint8_t options) {
+// A first line that is nearly too long, before the wire. The list is slow to read, and rare.
+std::string_view beginning(std::uint8_t options, std::uint8_t seed) {
   static const std::string text = "* OK " + std::string(8180, 'x');
   static const std::string list = "* OK [CAPABILITY " + std::string(8160, 'x') + " ";
-  switch (options & 0xe0U) {
-    case 0x20:
-      return text;
-    case 0x40:
-      return list;
-    default:
-      return {};
-  }
+  if ((options & 0xe0U) == 0x20) return text;
+  if ((options & 0xe0U) == 0x40 && seed >= 0xf8) return list;
+  return {};
 }
 
 class Run {
@@ -131,14 +126,14 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                                        .strip_starttls = (input.options & 2U) != 0,
                                        .plus_families = static_cast<std::uint8_t>((input.options & 4U) != 0 ? 0xff : 0),
                                        .keep_scram = (input.options & 8U) != 0};
-  beginning(0x20);  // made before the count begins
+  const std::string_view begin = beginning(input.options, input.seed);
   const std::size_t before = allocations();
   Run whole(rules, input.options, passage);
-  whole.read(beginning(input.options), Cutter::whole());
+  whole.read(begin, Cutter::whole());
   whole.read(input.wire, Cutter::whole());
   whole.finish();
   Run cut(rules, input.options, passage);
-  cut.read(beginning(input.options), Cutter::whole());
+  cut.read(begin, Cutter::whole());
   cut.read(input.wire, Cutter(input.seed));
   cut.finish();
   REQUIRE(allocations() == before);
