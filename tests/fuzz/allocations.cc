@@ -1,17 +1,20 @@
-// Counts what operator new is asked for.
+// Counts what operator new is asked for, and refuses on order.
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <utility>
 
 #include "tests/fuzz/fuzzing.h"
 
 namespace {
 
 std::atomic<std::size_t> count{0};
+thread_local bool refuse = false;
 
 }  // namespace
 
 std::size_t imapmeter::fuzz::allocations() noexcept { return count; }
+void imapmeter::fuzz::refuse_allocation(bool next) noexcept { refuse = next; }
 
 void* operator new(std::size_t size) {
   ++count;
@@ -20,7 +23,7 @@ void* operator new(std::size_t size) {
 }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++count;
-  return std::malloc(size);
+  return std::exchange(refuse, false) ? nullptr : std::malloc(size);
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }

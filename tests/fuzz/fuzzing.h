@@ -26,6 +26,8 @@ inline constexpr std::size_t max_input = 8192;  // octets of one input: -max_len
 
 // Calls of operator new so far, see allocations.cc.
 std::size_t allocations() noexcept;
+// Whether the next new (std::nothrow) fails, once.
+void refuse_allocation(bool next) noexcept;
 
 // The same numbers for the same seed.
 class Dice {
