@@ -66,20 +66,30 @@ SocketAddress unix_address(const std::string& path) {
 }
 
 IpEndpoint ip_endpoint(const SocketAddress& address) noexcept {
-  IpEndpoint endpoint;
   if (address.storage.ss_family == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&address.storage);
-    std::memcpy(endpoint.address.data(), &v6->sin6_addr, endpoint.address.size());
-    endpoint.port = ntohs(v6->sin6_port);
-    endpoint.known = true;
-  } else if (address.storage.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
-    std::memcpy(endpoint.address.data(), mapped_prefix.data(), mapped_prefix.size());
-    std::memcpy(endpoint.address.data() + mapped_prefix.size(), &v4->sin_addr, 4);
-    endpoint.port = ntohs(v4->sin_port);
-    endpoint.known = true;
+    return ipv6_endpoint(v6->sin6_addr.s6_addr, ntohs(v6->sin6_port));
   }
+  if (address.storage.ss_family != AF_INET) return {};
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&address.storage);
+  return ipv4_endpoint(reinterpret_cast<const std::uint8_t*>(&v4->sin_addr), ntohs(v4->sin_port));
+}
+
+IpEndpoint ipv4_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept {
+  IpEndpoint endpoint{.port = port, .known = true};
+  std::memcpy(endpoint.address.data(), mapped_prefix.data(), mapped_prefix.size());
+  std::memcpy(endpoint.address.data() + mapped_prefix.size(), address, 4);
   return endpoint;
+}
+
+IpEndpoint ipv6_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept {
+  IpEndpoint endpoint{.port = port, .known = true};
+  std::memcpy(endpoint.address.data(), address, endpoint.address.size());
+  return endpoint;
+}
+
+bool is_ipv4(const IpEndpoint& endpoint) noexcept {
+  return std::equal(mapped_prefix.begin(), mapped_prefix.end(), endpoint.address.begin());
 }
 
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept {
@@ -93,7 +103,7 @@ bool contains(const config::Network& network, const IpEndpoint& endpoint) noexce
 std::string to_string(const IpEndpoint& endpoint) {
   if (!endpoint.known) return "unknown";
   char host[INET6_ADDRSTRLEN] = "?";
-  const bool v4 = std::equal(mapped_prefix.begin(), mapped_prefix.end(), endpoint.address.begin());
+  const bool v4 = is_ipv4(endpoint);
   inet_ntop(v4 ? AF_INET : AF_INET6, endpoint.address.data() + (v4 ? mapped_prefix.size() : 0), host, sizeof host);
   return config::to_string({host, endpoint.port});
 }

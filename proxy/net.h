@@ -61,6 +61,9 @@ struct IpEndpoint {
   bool operator==(const IpEndpoint&) const = default;
 };
 IpEndpoint ip_endpoint(const SocketAddress& address) noexcept;
+IpEndpoint ipv4_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept;  // 4 octets in network order
+IpEndpoint ipv6_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept;  // 16
+bool is_ipv4(const IpEndpoint& endpoint) noexcept;
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept;
 std::string to_string(const IpEndpoint& endpoint);  // "192.0.2.1:993"; "unknown"
 
