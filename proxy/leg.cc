@@ -233,6 +233,13 @@ Io Leg::write(std::span<const char> octets) noexcept {
   return finish();
 }
 
+Io Leg::write_first(std::span<const char> octets) noexcept {
+  if (ssl_ == nullptr) return write(octets);
+  std::memcpy(buffers_->out.get() + buffers_->out_size, octets.data(), octets.size());
+  buffers_->out_size += octets.size();
+  return Io::ok;
+}
+
 Io Leg::finish() noexcept { return ssl_ == nullptr || buffers_->out_size == 0 ? Io::ok : send_out(); }
 
 // Sends until the socket is full or broken (reset_); returns how many octets it took.

@@ -63,6 +63,9 @@ class Leg {
   // Latches what epoll reported.
   void on_events(std::uint32_t events) noexcept;
 
+  // The peer has ended its direction, or the connection.
+  bool hung_up() const noexcept { return hung_up_; }
+
   Io handshake() noexcept;
 
   struct Read {
@@ -75,6 +78,8 @@ class Leg {
 
   // Takes all of `octets`: what the socket does not take is kept and sent by flush(). Only while !blocked().
   Io write(std::span<const char> octets) noexcept;
+  // The first octets of all: behind start_tls() they go ahead of TLS, in one packet with its first flight.
+  Io write_first(std::span<const char> octets) noexcept;
   // Sends what is kept. again: the socket is still full.
   Io flush() noexcept;
   bool blocked() const noexcept { return unsent() != 0; }

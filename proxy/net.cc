@@ -116,6 +116,13 @@ SocketAddress local_address(int fd) {
   return address;
 }
 
+IpEndpoint local_endpoint(int fd) noexcept {
+  SocketAddress address;
+  address.size = sizeof address.storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0) return {};
+  return ip_endpoint(address);
+}
+
 namespace {
 
 // `source`: none: the system's choice. The port is chosen at connect(), where only this one destination counts.

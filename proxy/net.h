@@ -68,6 +68,7 @@ bool contains(const config::Network& network, const IpEndpoint& endpoint) noexce
 std::string to_string(const IpEndpoint& endpoint);  // "192.0.2.1:993"; "unknown"
 
 SocketAddress local_address(int fd);
+IpEndpoint local_endpoint(int fd) noexcept;  // not known where the system does not say
 // A non-blocking socket on which connect() has been called, or an empty one with errno set. It comes from the first of
 // `sources` of the address's family that has a port left for it, or from the system's choice where none is of this
 // family. EADDRNOTAVAIL: no source has a port left, or is an address of this machine.

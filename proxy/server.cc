@@ -79,11 +79,13 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
     if (each.tls) target.tls = make_client_context(each);
     for (const config::Address& server : each.servers)
       target.servers.push_back({config::to_string(server), server.host, {}});
+    target.proxy_protocol = each.proxy_protocol;
     for (const std::string& source : each.sources) target.sources.push_back(ip_address(source));
     settings_.upstreams.push_back(std::move(target));
   }
   for (const config::Listener& each : config.listeners) {
-    ListenerSettings settings{each.name, nullptr, index_of(config.upstreams, each.upstream), each.capabilities};
+    ListenerSettings settings{each.name, nullptr, index_of(config.upstreams, each.upstream), each.capabilities,
+                              each.proxy_protocol};
     if (each.tls) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
     for (const config::Address& bind : each.binds)

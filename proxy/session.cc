@@ -80,6 +80,9 @@ void Session::on_ready(unsigned tag, std::uint32_t events) {
 
 void Session::advance() {
   switch (state_) {
+    case State::proxy_header:
+      read_proxy_header();
+      break;
     case State::handshake:
       client_handshake();
       break;
@@ -102,6 +105,7 @@ void Session::advance() {
 void Session::start_relay() {
   state_ = State::relay;
   relaying_ = true;
+  claimed_destination_.reset();
   state_since_ = progress_ = now();
   relay();
 }
@@ -248,7 +252,7 @@ void Session::drain(TimePoint at) {
 
 bool Session::try_drain() {
   if (now() < drain_at_ || client_.blocked() || reason_) return false;
-  if (state_ == State::handshake) {
+  if (state_ == State::proxy_header || state_ == State::handshake) {
     reason_ = CloseReason::drain;
     finish();
     return true;

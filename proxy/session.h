@@ -1,11 +1,12 @@
 // One client from accept to close: both legs, the pump, the tracker, the deadlines, exactly one CloseReason. It lives
 // and dies on one worker's loop.
 //
-//   handshake ──► connect ──► upstream_handshake ──► relay ──► gone
-//       │            │               │                 │
-//       └────────────┴───────────────┴── farewell ─────┴──►     (a BYE of ours is on its way)
+//   proxy_header ──► handshake ──► connect ──► upstream_handshake ──► relay ──► gone
+//                        │            │               │                 │
+//                        └────────────┴───────────────┴── farewell ─────┴──►     (a BYE of ours is on its way)
 //
 // Rules
+// - Where the listener asks for a PROXY header nothing else is done before it has been read; it says who the client is.
 // - The upstream is dialled when the client's TLS stands (at once without TLS); nothing of the client is read before.
 // - A server that fails before an octet was relayed, either way, is followed by the next one. A greeting is relayed,
 //   whatever it says. When all have failed, the client is told, and the reason is the last one's: it ended the session.
@@ -67,7 +68,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
  private:
   static constexpr unsigned client_tag = 0;
   static constexpr unsigned upstream_tag = 1;
-  enum class State : std::uint8_t { handshake, connect, upstream_handshake, relay, farewell, gone };
+  enum class State : std::uint8_t { proxy_header, handshake, connect, upstream_handshake, relay, farewell, gone };
 
   // Tap
   std::span<char> observe(imap::Direction direction, std::span<char> octets) noexcept override;
@@ -90,6 +91,11 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void on_outcome(imap::Outcome outcome) noexcept override;
 
   void advance();
+  bool sender_is_trusted() const noexcept;
+  void read_proxy_header();
+  void refuse_proxy_header(const char* why);
+  void send_proxy_header() noexcept;
+  void begin_client();
   void client_handshake();
   void dial();
   void dial_server();
@@ -150,8 +156,9 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   ServerSet tried_ = 0;
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
-  int unacknowledged_ = 0;  // by the client's system, when the half-close deadline last looked
-  IpEndpoint peer_;         // the client's address
+  int unacknowledged_ = 0;                           // by the client's system, when the half-close deadline last looked
+  IpEndpoint peer_;                                  // the client's address
+  std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until the relay
   std::uint16_t listener_;
   std::uint16_t server_ = 0;   // of the upstream's servers
   std::uint16_t address_ = 0;  // the next one to try

@@ -64,10 +64,24 @@ void Session::start() {
   context_.observer->on_accepted();
   const ListenerSettings& listener = snapshot_->listeners[listener_];
   if (!worker_.loop.add(client_.fd(), *this, client_tag, leg_events)) return force_close(CloseReason::internal);
+  if (listener.proxy_senders.empty()) {
+    begin_client();
+  } else if (!sender_is_trusted()) {
+    refuse_proxy_header("from a network that is not trusted");
+  } else {
+    state_ = State::proxy_header;
+    read_proxy_header();
+  }
+  arm();
+}
+
+// It is known who the client is.
+void Session::begin_client() {
+  const ListenerSettings& listener = snapshot_->listeners[listener_];
   if (listener.tls == nullptr) return dial();
   if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
+  state_ = State::handshake;
   client_handshake();
-  arm();
 }
 
 void Session::client_handshake() {
@@ -145,11 +159,13 @@ void Session::finish_connect() {
   context_.observer->on_upstream_sessions(server_, +1);
   upstream_counted_ = true;
   if (upstream().tls == nullptr) {
+    if (upstream().proxy_protocol) send_proxy_header();
     start_relay();
     return arm();
   }
   if (!upstream_.start_tls(*upstream().tls, false) || !expect_server(*upstream_.ssl(), server().host))
     return force_close(CloseReason::limit_memory);
+  if (upstream().proxy_protocol) send_proxy_header();
   worker_.ticket(upstream_number(), server_).offer(*upstream_.ssl());
   state_ = State::upstream_handshake;
   state_since_ = now();

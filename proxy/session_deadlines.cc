@@ -26,6 +26,8 @@ void Session::check_deadlines() {
   // The relay has several at once, and one that moves with the clock: it looks at each.
   if (state_ != State::relay && next_deadline() > now()) return;
   switch (state_) {
+    case State::proxy_header:
+      return refuse_proxy_header("none in time");
     case State::handshake:
       context_.observer->on_handshake({.side = Side::client, .result = HandshakeResult::timeout});
       return force_close(CloseReason::client_handshake_timeout);
@@ -81,6 +83,7 @@ void Session::check_relay_deadlines() {
 TimePoint Session::next_deadline() const noexcept {
   const config::Timeouts& timeouts = snapshot_->timeouts;
   switch (state_) {
+    case State::proxy_header:
     case State::handshake:
       return accepted_ + timeouts.handshake;
     case State::connect:

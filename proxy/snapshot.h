@@ -35,6 +35,7 @@ struct UpstreamTarget {
   std::shared_ptr<SSL_CTX> tls;  // null: plaintext
   std::vector<ServerTarget> servers;
   std::vector<SocketAddress> sources;  // to connect from, in order; port 0
+  bool proxy_protocol = false;         // each connection begins with a PROXY header
   config::Balance balance = config::Balance::least_sessions;
   std::shared_ptr<UpstreamState> state;
 };
@@ -44,6 +45,7 @@ struct ListenerSettings {
   std::shared_ptr<const ServerTls> tls;  // null: plaintext
   std::size_t upstream = 0;              // index into Snapshot::upstreams
   config::Capabilities capabilities = config::Capabilities::auto_;
+  std::vector<config::Network> proxy_senders = {};  // not empty: each connection begins with a PROXY header
 };
 
 struct Snapshot {
