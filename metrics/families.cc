@@ -230,6 +230,15 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
   }
 }
 
+void limits(FamilyWriter& out, const Snapshot& all) {
+  out.gauge(
+      "imapmeter_limit",
+      "The limits in force, those of the whole process under listener=\"all\". A limit that is off has no series.");
+  for (const auto& [listener, limit, value] : all.limits) out.add({{"listener", listener}, {"limit", limit}}, value);
+  out.gauge("imapmeter_relay_buffer_bytes", "Octets that sessions keep now of what their peers do not take.");
+  out.add({}, all.relay_buffer_bytes);
+}
+
 void info(FamilyWriter& out, const Snapshot& all) {
   out.gauge("imapmeter_listener_info",
             "Always 1: each address of a listener and its upstream as configured, to join the rest.");
@@ -287,6 +296,7 @@ std::vector<prometheus::MetricFamily> families(const Snapshot& snapshot) {
   delays(out, snapshot);
   tls(out, snapshot);
   upstreams(out, snapshot);
+  limits(out, snapshot);
   info(out, snapshot);
   if (snapshot.process) process(out, *snapshot.process);
   return out.finish();

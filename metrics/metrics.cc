@@ -34,6 +34,11 @@ void Metrics::set_certificate_expiry(std::size_t listener, const std::string& ce
   certificates_.at(listener)[certificate] = static_cast<double>(since_epoch.count());
 }
 
+void Metrics::set_limit(const std::string& listener, const std::string& limit, std::uint64_t value) {
+  const std::lock_guard lock(mutex_);
+  limits_.push_back({listener, limit, value});
+}
+
 ListenerSnapshot Metrics::listener_snapshot(const ListenerSlot& slot) const {
   ListenerSnapshot snapshot;
   snapshot.name = slot.config.name;
@@ -67,7 +72,9 @@ Snapshot Metrics::snapshot() const {
       }
     }
   }
+  snapshot.relay_buffer_bytes = relay_buffers_();
   const std::lock_guard lock(mutex_);
+  snapshot.limits = limits_;
   for (std::size_t i = 0; i < certificates_.size(); ++i) snapshot.listeners[i].certificates = certificates_[i];
   snapshot.process = process_.read();
   return snapshot;

@@ -38,6 +38,10 @@ class Metrics final : public prometheus::Collectable {
 
   // Who knows how many lines of the log were dropped; nobody: none. Call before the first look.
   void ask_for_dropped_lines(std::function<std::uint64_t()> dropped) { dropped_lines_ = std::move(dropped); }
+  // A limit that is in force, "all" where it is not one of a listener's.
+  void set_limit(const std::string& listener, const std::string& limit, std::uint64_t value);
+  // Tells the octets that sessions keep now; on any thread. Before the first look.
+  void set_relay_buffers(std::function<std::uint64_t()> lent) { relay_buffers_ = std::move(lent); }
 
   Snapshot snapshot() const;
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -58,10 +62,12 @@ class Metrics final : public prometheus::Collectable {
   std::vector<config::Upstream> upstreams_;
   std::vector<ListenerSlot> listeners_;
   std::function<std::uint64_t()> dropped_lines_;
+  std::function<std::uint64_t()> relay_buffers_ = [] { return std::uint64_t{0}; };
 
   // Between the control thread, which sets, and whoever looks; never taken by a relay thread.
   mutable std::mutex mutex_;
   std::vector<std::map<std::string, double>> certificates_;  // by listener
+  std::vector<LimitSnapshot> limits_;
   mutable ProcessReader process_;
 };
 

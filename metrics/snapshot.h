@@ -35,9 +35,17 @@ struct UpstreamSnapshot {
   std::map<std::string, ServerTotals> servers;  // by host:port as configured
 };
 
+struct LimitSnapshot {
+  std::string listener;  // "all"
+  std::string limit;
+  std::uint64_t value = 0;
+};
+
 struct Snapshot {
   std::vector<ListenerSnapshot> listeners;
   std::vector<UpstreamSnapshot> upstreams;
+  std::vector<LimitSnapshot> limits;
+  std::uint64_t relay_buffer_bytes = 0;
   BuildInfo build;
   std::uint64_t log_lines_dropped = 0;
   std::optional<ProcessUsage> process;

@@ -30,10 +30,11 @@ int checked(int descriptor, const char* what) {
 
 }  // namespace
 
-EventLoop::EventLoop()
-    : epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+EventLoop::EventLoop(Clock clock)
+    : clock_(clock),
+      epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
-      now_(std::chrono::steady_clock::now()),
+      now_(clock()),
       wheel_(now_) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -99,14 +100,14 @@ int EventLoop::wait_milliseconds() const noexcept {
   if (again_ != nullptr) return 0;
   const auto due = wheel_.next_due();
   if (!due) return -1;
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - std::chrono::steady_clock::now());
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(*due - clock_());
   return wait.count() < 0 ? 0 : static_cast<int>(wait.count());
 }
 
 void EventLoop::turn() {
   std::array<epoll_event, events_per_turn> events;
   const int count = epoll_wait(epoll_, events.data(), events_per_turn, wait_milliseconds());
-  now_ = std::chrono::steady_clock::now();
+  now_ = clock_();
   bool woken = false;
   for (int i = 0; i < count; ++i) {
     const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;

@@ -35,7 +35,8 @@ struct EventSource : Deadline {
 
 class EventLoop {
  public:
-  EventLoop();  // throws std::system_error
+  using Clock = TimePoint (*)();
+  explicit EventLoop(Clock clock = std::chrono::steady_clock::now);  // throws std::system_error
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -69,6 +70,7 @@ class EventLoop {
   void forget_again(EventSource& source) noexcept;
   void bury() noexcept;
 
+  Clock clock_;
   int epoll_;
   int wake_;
   TimePoint now_;

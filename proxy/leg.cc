@@ -269,10 +269,13 @@ Io Leg::send_out() noexcept {
 // Copies what the socket did not take into a block of just that size.
 Io Leg::keep(std::span<const char> octets) noexcept {
   if (octets.empty()) return Io::ok;
-  unsent_.reset(new (std::nothrow) char[octets.size()]);
+  if (buffers_->budget.take(octets.size())) {
+    unsent_.reset(new (std::nothrow) char[octets.size()]);
+    if (unsent_ == nullptr) buffers_->budget.give_back(octets.size());
+  }
   if (unsent_ == nullptr) {
-    // No memory: both directions of this connection end, or the peer would wait for an answer that was dropped.
-    broken_ = reset_ = true;
+    // No room: both directions of this connection end, or the peer would wait for an answer that was dropped.
+    starved_ = broken_ = reset_ = true;
     shutdown(fd_.get(), SHUT_RDWR);
     readable_ = true;
     drained_ = false;
@@ -301,8 +304,10 @@ Io Leg::flush() noexcept {
 }
 
 void Leg::drop_unsent() noexcept {
+  if (unsent_ == nullptr) return;
   // On a plain leg these are a peer's octets, a password perhaps.
-  if (ssl_ == nullptr && unsent_ != nullptr) OPENSSL_cleanse(unsent_.get(), unsent_size_);
+  if (ssl_ == nullptr) OPENSSL_cleanse(unsent_.get(), unsent_size_);
+  buffers_->budget.give_back(unsent_size_);
   unsent_.reset();
   unsent_begin_ = unsent_size_ = 0;
 }

@@ -10,14 +10,12 @@
 #include <memory>
 #include <span>
 
+#include "proxy/buffer_budget.h"
 #include "proxy/imap/capability_filter.h"
 #include "proxy/imap/event.h"
 #include "proxy/net.h"
 
 namespace imapmeter::proxy {
-
-inline constexpr std::size_t max_quantum = 256 * 1024;  // what one read from the upstream takes at most
-inline constexpr std::size_t min_quantum = 16 * 1024;   // and what it starts with; also the client's
 
 // Lent by the thread: no session owns a buffer while nothing of it waits to be sent.
 struct ThreadBuffers {
@@ -25,9 +23,13 @@ struct ThreadBuffers {
   // A record of 16 KiB grows by at most 64 octets; the rest is for handshake messages with long chains.
   static constexpr std::size_t out_capacity = max_quantum + max_quantum / min_quantum * 64 + 64 * 1024;
 
+  // `share`: what the thread's sessions may keep, all together.
+  explicit ThreadBuffers(std::uint64_t share = std::uint64_t{256} << 20) : budget(share) {}
+
   std::unique_ptr<char[]> plain = std::make_unique<char[]>(headroom + max_quantum);
   std::unique_ptr<char[]> out = std::make_unique<char[]>(out_capacity);
   std::size_t out_size = 0;
+  BufferBudget budget;
   static constexpr unsigned timed_turns = 64;
   std::array<std::uint8_t, imap::direction_count> turns{};  // with octets; 1 in timed_turns is timed
 
@@ -83,6 +85,8 @@ class Leg {
   // Sends what is kept. again: the socket is still full.
   Io flush() noexcept;
   bool blocked() const noexcept { return unsent() != 0; }
+  // What the socket did not take could not be kept: the peer has got an exact prefix and gets no more.
+  bool starved() const noexcept { return starved_; }
   // Octets kept, as they go over the wire.
   std::size_t unsent() const noexcept { return unsent_size_ - unsent_begin_; }
   // Ends our direction: with close_notify first where `notify` and the leg has TLS; then FIN. Only while !blocked().
@@ -117,6 +121,7 @@ class Leg {
   std::uint8_t receives_left_ = 0;  // recv() calls that this SSL call may make: a peer must not keep it busy for ever
   std::uint16_t key_updates_ = 0;   // that this SSL call has read
   bool rekeying_ = false;           // many of late: little is read at a time
+  bool starved_ = false;            // the budget had no room for what the socket did not take
   bool read_waits_ = false;         // TLS cannot read on before it has sent something (an answer to KeyUpdate)
 };
 

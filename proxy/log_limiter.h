@@ -9,8 +9,21 @@
 
 namespace imapmeter::proxy {
 
-enum class LogClass : std::uint8_t { upstream_connect, upstream_tls, client_handshake, descriptors, internal, signal };
-inline constexpr std::size_t log_class_count = 6;
+enum class LogClass : std::uint8_t {
+  upstream_connect,
+  upstream_tls,
+  client_handshake,
+  descriptors,
+  internal,
+  signal,
+  limit_global,
+  limit_per_ip,
+  limit_per_upstream,
+  limit_handshakes,
+  limit_rate,
+  limit_memory,
+};
+inline constexpr std::size_t log_class_count = static_cast<std::size_t>(LogClass::limit_memory) + 1;
 
 // Messages: at most one of each class in 10 s, which says how many were left out.
 class LogLimiter {

@@ -29,7 +29,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds trim_interval{1};
+constexpr std::chrono::seconds watch_interval{1};
 constexpr std::chrono::milliseconds retry{100};  // where there was no memory
 constexpr std::chrono::seconds longest_end{3};   // of a drained process
 constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
@@ -71,7 +71,7 @@ class Control {
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         timer_(context_),
         ticket_timer_(context_),
-        trim_timer_(context_) {
+        watch_timer_(context_) {
     for (std::size_t upstream = 0; upstream < config.upstreams.size(); ++upstream) {
       const auto& servers = config.upstreams[upstream].servers;
       for (std::size_t number = 0; number < servers.size(); ++number)
@@ -117,7 +117,7 @@ class Control {
     signals_.cancel();
     await_signal();
     await_rotation();
-    await_trim();
+    await_watch();
   }
 
   void await_signal() {
@@ -143,12 +143,12 @@ class Control {
     });
   }
 
-  void await_trim() {
-    trim_timer_.expires_after(trim_interval);
-    trim_timer_.async_wait([this](const boost::system::error_code& error) {
+  void await_watch() {
+    watch_timer_.expires_after(watch_interval);
+    watch_timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
-      server_.trim_memory();
-      await_trim();
+      server_.watch_memory();
+      await_watch();
     });
   }
 
@@ -168,9 +168,26 @@ class Control {
   asio::signal_set signals_;
   asio::steady_timer timer_;
   asio::steady_timer ticket_timer_;
-  asio::steady_timer trim_timer_;
+  asio::steady_timer watch_timer_;
   std::list<proxy::NameLookup> lookups_;
 };
+
+// imapmeter_limit: what is in force. A limit that is off has no series.
+void tell_limits(const config::Config& config, const proxy::Server& server, metrics::Metrics& metrics) {
+  const auto tell = [&metrics](const std::string& listener, const char* limit, std::uint64_t value) {
+    if (value != 0) metrics.set_limit(listener, limit, value);
+  };
+  tell("all", "sessions", server.session_limit());
+  tell("all", "sessions_per_network", config.limits.sessions_per_network);
+  tell("all", "sessions_per_upstream", config.limits.sessions_per_upstream);
+  tell("all", "relay_buffer_bytes", config.limits.relay_buffers);
+  tell("all", "memory_bytes", server.memory_limit());
+  for (const config::Listener& each : config.listeners) {
+    if (!each.tls) continue;
+    tell(each.name, "handshakes", config.limits.handshakes);
+    tell(each.name, "handshakes_per_second", config.limits.handshakes_per_second);
+  }
+}
 
 void print_ready(const config::Config& config, const proxy::Server& server, const metrics::AdminServer& admin) {
   std::string line = "ready";
@@ -210,6 +227,8 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
 
   control.look_up_names();
   server.start();
+  tell_limits(config, server, metrics);
+  metrics.set_relay_buffers([&server] { return server.relay_buffer_bytes(); });
   admin.start();
   print_ready(config, server, admin);
   control.run();

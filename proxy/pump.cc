@@ -41,7 +41,7 @@ Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuf
   std::size_t octets = 0;
   for (int reads = 0; reads < reads_per_turn && octets < octets_per_turn; ++reads) {
     if (flow.end != Io::again || !from.may_read()) return Pumped::idle;
-    const std::span<char> room = buffers.scratch(flow.quantum);
+    const std::span<char> room = buffers.scratch(std::min(flow.quantum, buffers.budget.largest_quantum()));
     const TimePoint start = timed ? std::chrono::steady_clock::now() : TimePoint{};
     const Leg::Read got = from.read(room);
     if (got.status != Io::ok && got.status != Io::again) flow.end = got.status;
@@ -56,7 +56,7 @@ Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuf
     // Records without payload: they cost what the next reads would.
     if (got.octets == 0 && got.status == Io::again && from.may_read()) break;
     octets += got.octets;
-    if (got.octets == room.size()) flow.quantum = std::min(flow.quantum * 2, quantum_limit(direction));
+    if (got.octets == flow.quantum) flow.quantum = std::min(flow.quantum * 2, quantum_limit(direction));
   }
   return Pumped::more;
 }

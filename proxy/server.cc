@@ -59,6 +59,12 @@ unsigned cpus_by_cgroup() {
   return std::max(1U, static_cast<unsigned>(quota / period));
 }
 
+std::vector<bool> tls_listeners(const config::Config& config) {
+  std::vector<bool> tls;
+  for (const config::Listener& each : config.listeners) tls.push_back(each.tls);
+  return tls;
+}
+
 }  // namespace
 
 unsigned default_workers() {
@@ -69,7 +75,10 @@ unsigned default_workers() {
   return std::clamp(cpus, 1U, most_workers);
 }
 
-Server::Server(const config::Config& config, unsigned workers, const ObserversOf& observers_of) : load_(workers) {
+Server::Server(const config::Config& config, unsigned workers, const ObserversOf& observers_of)
+    : configured_sessions_(config.limits.sessions),
+      limits_(config.limits, tls_listeners(config), config.upstreams.size()),
+      load_(workers) {
   settings_.timeouts = config.timeouts;
   for (const config::Upstream& each : config.upstreams) {
     UpstreamTarget target;
@@ -103,7 +112,8 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
       context.rules.enabled = config.listeners[listener].capabilities == config::Capabilities::auto_;
       context.rules.strip_starttls = config.listeners[listener].tls;
     }
-    workers_.push_back(std::make_unique<Worker>(number, std::move(contexts), tag_key, load_, workers_));
+    workers_.push_back(std::make_unique<Worker>(number, std::move(contexts), tag_key,
+                                                config.limits.relay_buffers / workers, load_, limits_, workers_));
   }
 }
 
@@ -151,12 +161,23 @@ void Server::start() {
 }
 
 // The allocator keeps what a flood of handshakes has left in pieces; it is of no use to the sessions that stay.
-void Server::trim_memory() {
+void Server::watch_memory() {
   const std::size_t sessions = load_.total.load(std::memory_order_relaxed);
   peak_sessions_ = std::max(peak_sessions_, sessions);
-  if (peak_sessions_ < trim_worthwhile || sessions > peak_sessions_ / 2) return;
-  malloc_trim(0);
-  peak_sessions_ = sessions;
+  const bool many_ended = peak_sessions_ >= trim_worthwhile && sessions <= peak_sessions_ / 2;
+  if (many_ended) peak_sessions_ = sessions;
+  if (many_ended || limits_.memory.is_short()) malloc_trim(0);
+  if (const std::uint64_t resident = resident_memory(); resident != 0) limits_.memory.look(resident);
+}
+
+std::uint64_t Server::session_limit() const noexcept {
+  return configured_sessions_ == 0 ? load_.limit : std::min<std::uint64_t>(configured_sessions_, load_.limit);
+}
+
+std::uint64_t Server::relay_buffer_bytes() const noexcept {
+  std::uint64_t lent = 0;
+  for (const auto& worker : workers_) lent += worker->buffers.budget.lent();
+  return lent;
 }
 
 void Server::drain(std::chrono::milliseconds spread, std::function<void()> on_drained) {

@@ -42,8 +42,14 @@ class Server {
   void set_addresses(std::size_t upstream, std::size_t server, std::vector<SocketAddress> addresses);
   void start();
   void rotate_ticket_keys() { tickets_.rotate(); }
-  // Gives memory back to the system when many sessions have ended since the last call. Call about once a second.
-  void trim_memory();
+  // Looks whether new sessions still have room, and gives memory back to the system when that is short or many sessions
+  // have ended since the last call. Call about once a second.
+  void watch_memory();
+  // What is in force; 0: no limit. After start().
+  std::uint64_t session_limit() const noexcept;
+  std::uint64_t memory_limit() const noexcept { return limits_.memory.limit(); }
+  // Octets that sessions keep of what their peers do not take. From any thread.
+  std::uint64_t relay_buffer_bytes() const noexcept;
   // `on_drained` is called on the last worker's thread.
   void drain(std::chrono::milliseconds spread, std::function<void()> on_drained);
   // Ends what is left of a drain. join() then returns soon.
@@ -61,6 +67,8 @@ class Server {
     std::size_t listener;
   };
   std::vector<Bound> listening_;
+  const unsigned configured_sessions_;
+  Limits limits_;
   Load load_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;

@@ -59,7 +59,6 @@ Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::
       progress_(accepted_),
       peer_(peer),
       listener_(static_cast<std::uint16_t>(listener)) {
-  if (peer.known) set_session_options(client.get(), snapshot_->timeouts.keepalive);
   client_.open(std::move(client), worker.buffers);
 }
 
@@ -165,6 +164,7 @@ void Session::relay() {
   watch_stall(Direction::server_to_client, client_, unsent_down);
   watch_stall(Direction::client_to_server, upstream_, unsent_up);
   watch_greeting();
+  if (client_.starved() || upstream_.starved()) return starve();
   settle(Direction::server_to_client, client_);
   settle(Direction::client_to_server, upstream_);
   if (state_ != State::relay || try_drain()) return;
@@ -194,8 +194,16 @@ void Session::end_stall(Direction direction) noexcept {
   since = TimePoint{};
 }
 
+// The worker's sessions keep all they may: what one of them read cannot be handed on.
+void Session::starve() {
+  log_limited(LogClass::limit_memory, "listener {}: a session ends: there is no room for what its peer does not read",
+              snapshot_->listeners[listener_].name);
+  force_close(CloseReason::limit_memory);
+}
+
 void Session::watch_greeting() {
   if (connect_told_ || (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque)) return;
+  state_since_ = now();
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number(), server_).keep(*upstream_.ssl());
   const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
@@ -305,6 +313,7 @@ void Session::finish() {
   tracker_.finish();
   end_stall(Direction::client_to_server);
   end_stall(Direction::server_to_client);
+  worker_.limits.release(slots_, listener_, upstream_number(), peer_);
   leave_server();
   const Closed closed{final_reason(), phase(), tracker_.state(), std::chrono::steady_clock::now() - accepted_};
   client_.close();

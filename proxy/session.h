@@ -13,6 +13,7 @@
 // - Each direction ends by itself: the end of one is handed on when all before it has been delivered, and the other
 //   goes on for as long as it moves, half_close at most without progress.
 // - The first cause is the reason. `logout` and `upstream_bye` replace a later end, reset or stall.
+// - A limit refuses a session at accept or at the dial, and never ends it later.
 // - imapmeter says BYE itself only before anything of the server was relayed, or at a response boundary in a drain.
 #pragma once
 
@@ -24,6 +25,7 @@
 #include "proxy/event_loop.h"
 #include "proxy/imap/session_tracker.h"
 #include "proxy/leg.h"
+#include "proxy/limits.h"
 #include "proxy/observer.h"
 #include "proxy/pump.h"
 #include "proxy/snapshot.h"
@@ -35,6 +37,7 @@ class Worker;
 // The only IMAP that imapmeter speaks to a client here; nothing of a peer in it.
 inline constexpr std::string_view bye_unavailable =
     "* BYE [UNAVAILABLE] The mail server cannot be reached, try again later\r\n";
+inline constexpr std::string_view bye_limit = "* BYE [UNAVAILABLE] Too many connections, try again later\r\n";
 inline constexpr std::string_view bye_drain = "* BYE [UNAVAILABLE] This connection is being closed, connect again\r\n";
 
 // What the sessions of one listener share on one worker.
@@ -96,6 +99,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void refuse_proxy_header(const char* why);
   void send_proxy_header() noexcept;
   void begin_client();
+  void refuse(CloseReason limit);
   void client_handshake();
   void dial();
   void dial_server();
@@ -113,6 +117,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void relay();
   void watch_stall(imap::Direction direction, const Leg& to, std::size_t unsent_before) noexcept;
   void end_stall(imap::Direction direction) noexcept;
+  void starve();
   void watch_greeting();
   void settle(imap::Direction direction, Leg& to);
   void note_end(imap::Direction direction, Io end);
@@ -129,6 +134,8 @@ class Session final : public EventSource, private Tap, private imap::Observer {
 
   void check_deadlines();
   void check_relay_deadlines();
+  TimePoint preauth_deadline() const noexcept;
+  TimePoint idle_deadline() const noexcept;
   void connect_timed_out();
   TimePoint next_deadline() const noexcept;
   void arm();
@@ -149,7 +156,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   std::array<Flow, imap::direction_count> flows_;
   std::array<TimePoint, imap::direction_count> blocked_since_{};  // the epoch: not blocked
   TimePoint accepted_;
-  TimePoint state_since_;
+  TimePoint state_since_;                    // in the relay: since the greeting, once there was one
   TimePoint progress_;                       // the last time octets moved, or a direction ended
   TimePoint held_since_{};                   // capability octets are held back; the epoch: none
   std::chrono::nanoseconds connect_left_{};  // of timeouts.connect, for all addresses that are not tried yet
@@ -159,6 +166,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   int unacknowledged_ = 0;                           // by the client's system, when the half-close deadline last looked
   IpEndpoint peer_;                                  // the client's address
   std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until the relay
+  Slots slots_;
   std::uint16_t listener_;
   std::uint16_t server_ = 0;   // of the upstream's servers
   std::uint16_t address_ = 0;  // the next one to try
@@ -173,6 +181,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
-static_assert(sizeof(Session) <= 680);
+static_assert(sizeof(Session) <= 760);
 
 }  // namespace imapmeter::proxy

@@ -32,6 +32,23 @@ CloseReason handshake_reason(HandshakeResult result) noexcept {
   }
 }
 
+LogClass log_class(CloseReason limit) noexcept {
+  switch (limit) {
+    case CloseReason::limit_global:
+      return LogClass::limit_global;
+    case CloseReason::limit_per_ip:
+      return LogClass::limit_per_ip;
+    case CloseReason::limit_per_upstream:
+      return LogClass::limit_per_upstream;
+    case CloseReason::limit_handshakes:
+      return LogClass::limit_handshakes;
+    case CloseReason::limit_rate:
+      return LogClass::limit_rate;
+    default:
+      return LogClass::limit_memory;
+  }
+}
+
 bool is_certificate(HandshakeResult result) noexcept {
   return result == HandshakeResult::certificate_expired || result == HandshakeResult::certificate_name ||
          result == HandshakeResult::certificate_untrusted;
@@ -62,9 +79,10 @@ ConnectFailure connect_failure(int error) noexcept {
 
 void Session::start() {
   context_.observer->on_accepted();
-  const ListenerSettings& listener = snapshot_->listeners[listener_];
   if (!worker_.loop.add(client_.fd(), *this, client_tag, leg_events)) return force_close(CloseReason::internal);
-  if (listener.proxy_senders.empty()) {
+  if (const auto refused = worker_.limits.admit_connection(slots_)) return refuse(*refused);
+  if (peer_.known) set_session_options(client_.fd(), snapshot_->timeouts.keepalive);
+  if (snapshot_->listeners[listener_].proxy_senders.empty()) {
     begin_client();
   } else if (!sender_is_trusted()) {
     refuse_proxy_header("from a network that is not trusted");
@@ -77,6 +95,7 @@ void Session::start() {
 
 // It is known who the client is.
 void Session::begin_client() {
+  if (const auto refused = worker_.limits.admit_client(slots_, listener_, peer_, now())) return refuse(*refused);
   const ListenerSettings& listener = snapshot_->listeners[listener_];
   if (listener.tls == nullptr) return dial();
   if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
@@ -84,11 +103,24 @@ void Session::begin_client() {
   client_handshake();
 }
 
+// Cheap: there is no TLS so far, but at the dial.
+void Session::refuse(CloseReason limit) {
+  worker_.limits.release(slots_, listener_, upstream_number(), peer_);
+  log_limited(log_class(limit), "listener {}: a connection is refused: {}", snapshot_->listeners[listener_].name,
+              name(limit));
+  reason_ = limit;
+  const bool unspoken_tls = snapshot_->listeners[listener_].tls != nullptr && client_.ssl() == nullptr;
+  if (unspoken_tls) return finish();
+  say_bye(bye_limit);
+  arm();
+}
+
 void Session::client_handshake() {
   if (client_.blocked() && client_.flush() == Io::again) return;
   const Io status = client_.handshake();
   if (status == Io::again) return;
   if (status == Io::ok) {
+    worker_.limits.end_handshake(slots_, listener_);
     context_.observer->on_handshake(
         {Side::client, HandshakeResult::ok, tls_version(*client_.ssl()), SSL_session_reused(client_.ssl()) == 1});
     return dial();
@@ -97,12 +129,13 @@ void Session::client_handshake() {
   context_.observer->on_handshake({.side = Side::client, .result = result});
   log_limited(LogClass::client_handshake, "listener {}: a client's TLS handshake failed: {}",
               snapshot_->listeners[listener_].name, name(result));
-  reason_ = handshake_reason(result);
+  reason_ = client_.starved() ? CloseReason::limit_memory : handshake_reason(result);
   finish();
 }
 
 void Session::dial() {
   dialled_ = true;
+  if (const auto refused = worker_.limits.admit_upstream(slots_, upstream_number())) return refuse(*refused);
   connect_left_ = snapshot_->timeouts.connect;
   dial_server();
   arm();

@@ -72,12 +72,25 @@ void Session::check_relay_deadlines() {
   }
   if (!connect_told_ && now() >= state_since_ + timeouts.greeting)
     return fail_connect(CloseReason::upstream_greeting_timeout, ConnectResult::greeting);
+  if (now() >= preauth_deadline()) return force_close(CloseReason::preauth_timeout);
+  if (now() >= idle_deadline()) return force_close(CloseReason::idle_timeout);
   for (const Direction direction : {Direction::server_to_client, Direction::client_to_server}) {
     const TimePoint since = blocked_since_[static_cast<std::size_t>(direction)];
     if (since == TimePoint{} || now() < since + timeouts.stall) continue;
     return force_close(direction == Direction::server_to_client ? CloseReason::client_stall
                                                                 : CloseReason::upstream_stall);
   }
+}
+
+// An opaque session may have logged in unseen.
+TimePoint Session::preauth_deadline() const noexcept {
+  const bool waits = connect_told_ && !tracker_.ever_authenticated() && tracker_.state() != imap::SessionState::opaque;
+  return waits ? state_since_ + snapshot_->timeouts.preauth : TimePoint::max();
+}
+
+TimePoint Session::idle_deadline() const noexcept {
+  const auto idle = snapshot_->timeouts.idle;
+  return idle == idle.zero() ? TimePoint::max() : progress_ + idle;
 }
 
 TimePoint Session::next_deadline() const noexcept {
@@ -98,8 +111,8 @@ TimePoint Session::next_deadline() const noexcept {
     case State::relay:
       break;
   }
-  TimePoint next = TimePoint::max();
-  if (!connect_told_) next = state_since_ + timeouts.greeting;
+  TimePoint next = std::min(preauth_deadline(), idle_deadline());
+  if (!connect_told_) next = std::min(next, state_since_ + timeouts.greeting);
   // Nothing can be let go while the client is full.
   if (held_since_ != TimePoint{} && !client_.blocked()) next = std::min(next, held_since_ + longest_hold);
   for (const TimePoint since : blocked_since_)

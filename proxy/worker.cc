@@ -111,9 +111,17 @@ class Worker::Acceptor final : public EventSource {
   int fd_;
 };
 
-Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key, Load& load,
-               std::vector<std::unique_ptr<Worker>>& peers)
-    : number_(number), load_(load), peers_(peers), tags_(lent_tag_blocks), contexts_(std::move(contexts)) {
+Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key,
+               std::uint64_t buffer_share, Load& load, Limits& limits, std::vector<std::unique_ptr<Worker>>& peers,
+               EventLoop::Clock clock)
+    : loop(clock),
+      buffers(buffer_share),
+      limits(limits),
+      number_(number),
+      load_(load),
+      peers_(peers),
+      tags_(lent_tag_blocks),
+      contexts_(std::move(contexts)) {
   for (ListenerContext& each : contexts_) each.tracker = {&tags_, &each.rules, tag_key};
 }
 
@@ -143,7 +151,7 @@ void Worker::adopt(Fd client, std::size_t listener, const IpEndpoint& peer) {
   try {
     sessions_.push_back(std::make_unique<Session>(*this, snapshot_, listener, std::move(client), peer));
   } catch (const std::bad_alloc&) {
-    log_limited(LogClass::internal, "no memory for a new session");
+    refuse_for_memory(listener);
     return uncount();
   }
   Session& session = *sessions_.back();
@@ -151,6 +159,13 @@ void Worker::adopt(Fd client, std::size_t listener, const IpEndpoint& peer) {
   session.start();
   if (forced_) return session.force_close(CloseReason::drain_forced);
   if (draining_) session.drain(loop.now());
+}
+
+// There is no session, but a connection was accepted.
+void Worker::refuse_for_memory(std::size_t listener) noexcept {
+  Observer& observer = *contexts_[listener].observer;
+  observer.on_accepted();
+  observer.on_closed({CloseReason::limit_memory, Phase::handshake, imap::SessionState::connecting, {}});
 }
 
 void Worker::remove(Session& session) {

@@ -9,6 +9,7 @@
 
 #include "proxy/event_loop.h"
 #include "proxy/imap/tag_pool.h"
+#include "proxy/limits.h"
 #include "proxy/session.h"
 
 namespace imapmeter::proxy {
@@ -47,9 +48,11 @@ struct Listening {
 
 class Worker {
  public:
-  // `contexts`: one per listener. `load` and `peers` outlive the worker; `peers` holds all workers by number.
-  Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key, Load& load,
-         std::vector<std::unique_ptr<Worker>>& peers);
+  // `contexts`: one per listener. `buffer_share`: octets that its sessions may keep. `load`, `limits` and `peers`
+  // outlive the worker; `peers` holds all workers by number.
+  Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key, std::uint64_t buffer_share,
+         Load& load, Limits& limits, std::vector<std::unique_ptr<Worker>>& peers,
+         EventLoop::Clock clock = std::chrono::steady_clock::now);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -75,11 +78,13 @@ class Worker {
   UpstreamTicket& ticket(std::size_t upstream, std::size_t server) { return tickets_[upstream][server]; }
   EventLoop loop;
   ThreadBuffers buffers;
+  Limits& limits;
 
  private:
   class Acceptor;
 
   Worker& lightest();
+  void refuse_for_memory(std::size_t listener) noexcept;
   void uncount();
   void stop_when_drained();
 

@@ -130,6 +130,7 @@ class Relay final : private proxy::Tap {
     std::copy_n(begin + (size - held_), held_, hold_room_.begin());
     return {begin, size - held_};
   }
+  void timed(Direction, std::chrono::nanoseconds) noexcept override {}
   void moved(Direction direction, std::size_t octets) noexcept override {
     std::uint64_t& moved = moved_[static_cast<std::size_t>(direction)];
     moved += octets;

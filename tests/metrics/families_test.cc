@@ -204,8 +204,9 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   drive_imap(metrics.shard(0, 0));
   drive_relay(metrics.shard(0, 0), 2);
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
+  metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 34U);
+  EXPECT_EQ(read.families.size(), 37U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

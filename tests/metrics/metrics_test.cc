@@ -122,6 +122,19 @@ TEST(Metrics, CertificatesShowWhenTheyExpire) {
   EXPECT_EQ(read.value(name, {{"listener", "default"}, {"certificate", "self_signed"}}), 4102441200);
 }
 
+TEST(Metrics, ShowsTheLimitsInForceAndWhatIsLentNow) {
+  Metrics metrics(one_listener(), 1, build());
+  EXPECT_EQ(parse_exposition(metrics.exposition()).value("imapmeter_relay_buffer_bytes"), 0);
+  EXPECT_FALSE(parse_exposition(metrics.exposition()).families.contains("imapmeter_limit"));
+  metrics.set_limit("all", "sessions", 9000);
+  metrics.set_limit("default", "handshakes", 100);
+  metrics.set_relay_buffers([] { return std::uint64_t{4711}; });
+  const Exposition read = parse_exposition(metrics.exposition());
+  EXPECT_EQ(read.value("imapmeter_limit", {{"listener", "all"}, {"limit", "sessions"}}), 9000);
+  EXPECT_EQ(read.value("imapmeter_limit", {{"listener", "default"}, {"limit", "handshakes"}}), 100);
+  EXPECT_EQ(read.value("imapmeter_relay_buffer_bytes"), 4711);
+}
+
 TEST(Metrics, SaysWhatIsVerifiedAndBuilt) {
   config::Config config = one_listener();
   config.upstreams.push_back({"insecure", true, {{"a", 1}}, "", true, false});
