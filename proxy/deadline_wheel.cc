@@ -6,6 +6,7 @@
 namespace imapmeter::proxy {
 
 DeadlineWheel::DeadlineWheel(TimePoint now) noexcept : start_(now) {
+  due_.previous = due_.next = &due_;
   for (Deadline& head : heads_) head.previous = head.next = &head;
 }
 
@@ -17,10 +18,9 @@ std::uint64_t DeadlineWheel::tick_of(TimePoint at) const noexcept {
 
 void DeadlineWheel::arm(Deadline& deadline, TimePoint at) noexcept {
   cancel(deadline);
-  // An owner whose deadline lies in the past has its next look in a later turn, or this turn would never end. What is
-  // put into a slot that take_due() has not passed yet would be early, which is allowed.
-  const std::uint64_t from = std::max(current_, reached_);
-  const std::uint64_t due = std::clamp(tick_of(at), from + 1, from + slots - 1);
+  // An owner whose deadline lies in the past, or beyond the wheel's reach, has its next look in a later turn, or this
+  // turn would never end.
+  const std::uint64_t due = std::clamp(tick_of(at), current_ + 1, current_ + slots - 1);
   Deadline& head = heads_[due % slots];
   deadline.previous = head.previous;
   deadline.next = &head;
@@ -37,6 +37,7 @@ void DeadlineWheel::cancel(Deadline& deadline) noexcept {
 }
 
 std::optional<TimePoint> DeadlineWheel::next_due() const noexcept {
+  if (due_.next != &due_) return start_ + current_ * tick;
   for (std::uint64_t at = current_ + 1; at < current_ + slots;) {
     std::uint64_t& word = occupied_[at % slots / 64];
     const std::uint64_t ahead = word >> (at % 64);
@@ -52,18 +53,28 @@ std::optional<TimePoint> DeadlineWheel::next_due() const noexcept {
   return std::nullopt;
 }
 
+// Its deadlines go to the end of due_.
+void DeadlineWheel::empty_slot(std::uint64_t at) noexcept {
+  Deadline& head = heads_[at % slots];
+  if (head.next == &head) return;
+  due_.previous->next = head.next;
+  head.next->previous = due_.previous;
+  head.previous->next = &due_;
+  due_.previous = head.previous;
+  head.previous = head.next = &head;
+}
+
 Deadline* DeadlineWheel::take_due(TimePoint now) noexcept {
-  reached_ = std::max(reached_, now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / tick));
-  while (current_ < reached_) {
-    Deadline& head = heads_[(current_ + 1) % slots];
-    if (head.next != &head) {
-      Deadline* due = head.next;
-      cancel(*due);
-      return due;
-    }
-    ++current_;
+  const std::uint64_t reached = now <= start_ ? 0 : static_cast<std::uint64_t>((now - start_) / tick);
+  if (reached > current_) {
+    const std::uint64_t last = std::min(reached, current_ + slots);  // by then every slot has been passed
+    for (std::uint64_t at = current_ + 1; at <= last; ++at) empty_slot(at);
+    current_ = reached;
   }
-  return nullptr;
+  if (due_.next == &due_) return nullptr;
+  Deadline* due = due_.next;
+  cancel(*due);
+  return due;
 }
 
 }  // namespace imapmeter::proxy

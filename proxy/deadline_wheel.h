@@ -38,10 +38,11 @@ class DeadlineWheel {
 
  private:
   std::uint64_t tick_of(TimePoint at) const noexcept;
+  void empty_slot(std::uint64_t at) noexcept;
 
   TimePoint start_;
   std::uint64_t current_ = 0;            // the tick up to which all slots have been emptied
-  std::uint64_t reached_ = 0;            // take_due() is on its way to here: nothing is put in front of it
+  Deadline due_{};                       // what they held and take_due() has not handed out; a circular list
   std::array<Deadline, slots> heads_{};  // circular lists
   // One bit per slot that may hold something: a bit is set by arm() and cleared when its slot is found empty.
   mutable std::array<std::uint64_t, slots / 64> occupied_{};

@@ -83,6 +83,37 @@ TEST(DeadlineWheel, ADeadlineArmedInThePastComesInALaterTurn) {
   EXPECT_EQ(wheel.take_due(now + 2 * DeadlineWheel::tick), &deadline);
 }
 
+// A turn that came 100 ms late saw a deadline beyond the wheel's reach again and again: its worker never ended the
+// turn.
+TEST(DeadlineWheel, ALateTurnSeesAFarDeadlineOnce) {
+  for (const auto late : {milliseconds(20), milliseconds(100), milliseconds(30'000)}) {
+    DeadlineWheel wheel(start);
+    Deadline deadline;
+    wheel.arm(deadline, start + std::chrono::hours(1));
+    const TimePoint now = start + DeadlineWheel::slots * DeadlineWheel::tick + late;
+    int fired = 0;
+    while (wheel.take_due(now) != nullptr) {
+      ASSERT_LT(++fired, 10) << late.count();
+      wheel.arm(deadline, now + std::chrono::hours(1));
+    }
+    EXPECT_EQ(fired, 1) << late.count();
+    EXPECT_EQ(wheel.take_due(now + seconds(19)), nullptr) << late.count();
+    EXPECT_EQ(wheel.take_due(now + seconds(21)), &deadline) << late.count();
+  }
+}
+
+TEST(DeadlineWheel, WhatWasNotTakenYetCanBeCancelledAndIsDueAtOnce) {
+  DeadlineWheel wheel(start);
+  Deadline first;
+  Deadline second;
+  wheel.arm(first, start + seconds(1));
+  wheel.arm(second, start + seconds(1));
+  EXPECT_EQ(wheel.take_due(start + seconds(2)), &first);
+  EXPECT_TRUE(wheel.next_due() && *wheel.next_due() <= start + seconds(2));
+  wheel.cancel(second);
+  EXPECT_EQ(wheel.take_due(start + seconds(2)), nullptr);
+}
+
 TEST(DeadlineWheel, SurvivesALongSleep) {
   DeadlineWheel wheel(start);
   Deadline deadline;
