@@ -21,6 +21,7 @@
 #include "metrics/admin_server.h"
 #include "metrics/metrics.h"
 #include "proxy/log.h"
+#include "proxy/privileges.h"
 #include "proxy/server.h"
 #include "proxy/upstream.h"
 
@@ -246,9 +247,16 @@ int run(int argc, char** argv) {
     std::fputs(invocation.output.c_str(), invocation.status == 0 ? stdout : stderr);
     return invocation.status;
   }
+  int status = 1;
+  try {
+    if (!invocation.config.user.empty()) proxy::become(invocation.config.user);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "imapmeter: %s\n", error.what());
+    return status;
+  }
   harden_process();
   proxy::start_log(invocation.config.log_level);
-  int status = 1;
+  if (geteuid() == 0) proxy::log_warning("running as root: name a user to become (user, --user)");
   try {
     status = serve(invocation.config, invocation.warnings);
   } catch (const std::exception& error) {
