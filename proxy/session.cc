@@ -19,10 +19,11 @@ Side receiver(Direction direction) noexcept {
   return direction == Direction::client_to_server ? Side::upstream : Side::client;
 }
 
-CloseReason end_reason(Direction direction, Io end) noexcept {
+CloseReason end_reason(Direction direction, Io end, bool timed_out) noexcept {
   const bool by_client = direction == Direction::client_to_server;
   switch (end) {
     case Io::reset:
+      if (timed_out) return by_client ? CloseReason::client_timeout : CloseReason::upstream_timeout;
       return by_client ? CloseReason::client_reset : CloseReason::upstream_reset;
     case Io::tls_error:
       return by_client ? CloseReason::client_tls_error : CloseReason::upstream_tls_error;
@@ -221,7 +222,8 @@ void Session::settle(Direction direction, Leg& to) {
 
 void Session::note_end(Direction direction, Io end) {
   if (reason_) return;
-  reason_ = end_reason(direction, end);
+  const Leg& from = direction == Direction::client_to_server ? client_ : upstream_;
+  reason_ = end_reason(direction, end, from.timed_out());
   progress_ = now();
 }
 

@@ -1,6 +1,6 @@
 // flood_key_updates HOST PORT COUNT: a TLS 1.3 client that asks for new keys COUNT times and reads nothing meanwhile.
-// Says "stalled N" when the server has taken N and no more for a second, or "sent N" at the end of them. After a line on
-// its input it reads, sends what is left and a NOOP and a LOGOUT, and prints what it was told, the greeting first.
+// Says "stalled N" when the server has taken N and no more for a second, or "sent N" at the end of them. After a line
+// on its input it reads, sends what is left and a NOOP and a LOGOUT, and prints what it was told, the greeting first.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/err.h>
