@@ -243,6 +243,11 @@ void info(FamilyWriter& out, const Snapshot& all) {
            {"openssl", all.build.openssl},
            {"boost", all.build.boost}},
           std::uint64_t{1});
+  out.counter(
+      "imapmeter_log_lines_dropped_total",
+      "Lines of the log that were not written: a log that is not read or full, or the limits on what others can "
+      "cause.");
+  out.add({}, all.log_lines_dropped);
 }
 
 void process(FamilyWriter& out, const ProcessUsage& usage) {

@@ -50,6 +50,7 @@ ListenerSnapshot Metrics::listener_snapshot(const ListenerSlot& slot) const {
 Snapshot Metrics::snapshot() const {
   Snapshot snapshot;
   snapshot.build = build_;
+  if (dropped_lines_) snapshot.log_lines_dropped = dropped_lines_();
   for (const config::Upstream& upstream : upstreams_) {
     UpstreamSnapshot& to = snapshot.upstreams.emplace_back();
     to.name = upstream.name;

@@ -5,10 +5,13 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
@@ -18,8 +21,8 @@
 
 namespace imapmeter::metrics {
 
-// Outlives the workers and the admin server. Everything but shard() may be called on any thread at any time; no look
-// takes a lock that a relay thread takes.
+// Outlives the workers and the admin server. Everything but shard() may be called on any thread at any time. No look
+// takes a lock that a relay thread takes, but for the one of the log's queue.
 class Metrics final : public prometheus::Collectable {
  public:
   // Allocates every shard. `workers` is the real number of them, not config.workers.
@@ -32,6 +35,9 @@ class Metrics final : public prometheus::Collectable {
   // A certificate that is now served: `certificate` is its file name as configured, or "self_signed".
   void set_certificate_expiry(std::size_t listener, const std::string& certificate,
                               std::chrono::system_clock::time_point not_after);
+
+  // Who knows how many lines of the log were dropped; nobody: none. Call before the first look.
+  void ask_for_dropped_lines(std::function<std::uint64_t()> dropped) { dropped_lines_ = std::move(dropped); }
 
   Snapshot snapshot() const;
   std::vector<prometheus::MetricFamily> Collect() const override;
@@ -51,6 +57,7 @@ class Metrics final : public prometheus::Collectable {
   BuildInfo build_;
   std::vector<config::Upstream> upstreams_;
   std::vector<ListenerSlot> listeners_;
+  std::function<std::uint64_t()> dropped_lines_;
 
   // Between the control thread, which sets, and whoever looks; never taken by a relay thread.
   mutable std::mutex mutex_;

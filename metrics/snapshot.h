@@ -1,6 +1,7 @@
 // All numbers at one moment, summed over the workers: what /metrics and the API are written from.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -38,6 +39,7 @@ struct Snapshot {
   std::vector<ListenerSnapshot> listeners;
   std::vector<UpstreamSnapshot> upstreams;
   BuildInfo build;
+  std::uint64_t log_lines_dropped = 0;
   std::optional<ProcessUsage> process;
 };
 

@@ -196,6 +196,7 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   raise_descriptor_limit();
   const unsigned workers = config.workers == 0 ? proxy::default_workers() : config.workers;
   metrics::Metrics metrics(config, workers, build_info());
+  metrics.ask_for_dropped_lines(proxy::log_lines_dropped);
   proxy::Server server(config, workers, [&metrics](unsigned worker, std::size_t listener) {
     metrics::Shard& shard = metrics.shard(worker, listener);
     return proxy::Observers{&shard, &shard};
