@@ -22,7 +22,9 @@
 #include "metrics/metrics.h"
 #include "proxy/log.h"
 #include "proxy/privileges.h"
+#include "proxy/observer_pair.h"
 #include "proxy/server.h"
+#include "proxy/session_log.h"
 #include "proxy/upstream.h"
 
 namespace imapmeter {
@@ -173,6 +175,15 @@ class Control {
   std::list<proxy::NameLookup> lookups_;
 };
 
+// What the sessions of one worker and listener are told to: first counted, then logged.
+struct Audience {
+  Audience(const config::Config& config, std::size_t listener, metrics::Shard& shard, proxy::SessionLogShared& shared)
+      : log(config, listener, shared), both(shard, log) {}
+
+  proxy::SessionLog log;
+  proxy::ObserverPair<metrics::Shard, proxy::SessionLog> both;
+};
+
 void print_ready(const config::Config& config, const proxy::Server& server, const metrics::AdminServer& admin) {
   std::string line = "ready";
   if (!admin.admin_address().empty()) line += " admin=" + admin.admin_address();
@@ -197,9 +208,11 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   const unsigned workers = config.workers == 0 ? proxy::default_workers() : config.workers;
   metrics::Metrics metrics(config, workers, build_info());
   metrics.ask_for_dropped_lines(proxy::log_lines_dropped);
-  proxy::Server server(config, workers, [&metrics](unsigned worker, std::size_t listener) {
+  proxy::SessionLogShared session_log(config);
+  std::list<Audience> audiences;
+  proxy::Server server(config, workers, [&](unsigned worker, std::size_t listener) {
     metrics::Shard& shard = metrics.shard(worker, listener);
-    return proxy::Observers{&shard, &shard};
+    return proxy::Observers{&audiences.emplace_back(config, listener, shard, session_log).both, &shard};
   });
   for (std::size_t listener = 0; listener < config.listeners.size(); ++listener)
     for (const proxy::ServedCertificate& each : server.certificates(listener))

@@ -90,12 +90,19 @@ bool contains(const config::Network& network, const IpEndpoint& endpoint) noexce
   return rest == 0 || (network.address.at(whole) ^ endpoint.address.at(whole)) >> (8 - rest) == 0;
 }
 
+bool is_ipv4(const IpEndpoint& endpoint) noexcept {
+  return std::equal(mapped_prefix.begin(), mapped_prefix.end(), endpoint.address.begin());
+}
+
 std::string to_string(const IpEndpoint& endpoint) {
-  if (!endpoint.known) return "unknown";
-  char host[INET6_ADDRSTRLEN] = "?";
-  const bool v4 = std::equal(mapped_prefix.begin(), mapped_prefix.end(), endpoint.address.begin());
-  inet_ntop(v4 ? AF_INET : AF_INET6, endpoint.address.data() + (v4 ? mapped_prefix.size() : 0), host, sizeof host);
-  return config::to_string({host, endpoint.port});
+  return endpoint.known ? config::to_string({address_text(endpoint), endpoint.port}) : "unknown";
+}
+
+std::string address_text(const IpEndpoint& endpoint) {
+  char text[INET6_ADDRSTRLEN] = "?";
+  const bool v4 = is_ipv4(endpoint);
+  inet_ntop(v4 ? AF_INET : AF_INET6, endpoint.address.data() + (v4 ? mapped_prefix.size() : 0), text, sizeof text);
+  return text;
 }
 
 SocketAddress local_address(int fd) {

@@ -62,7 +62,9 @@ struct IpEndpoint {
 };
 IpEndpoint ip_endpoint(const SocketAddress& address) noexcept;
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept;
-std::string to_string(const IpEndpoint& endpoint);  // "192.0.2.1:993"; "unknown"
+bool is_ipv4(const IpEndpoint& endpoint) noexcept;
+std::string to_string(const IpEndpoint& endpoint);     // "192.0.2.1:993"; "unknown"
+std::string address_text(const IpEndpoint& endpoint);  // "192.0.2.1", "2001:db8::1"
 
 SocketAddress local_address(int fd);
 // A non-blocking socket on which connect() has been called, or an empty one with errno set. It comes from the first of

@@ -54,12 +54,15 @@ Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::
     : worker_(worker),
       snapshot_(std::move(snapshot)),
       context_(worker.context(listener)),
+      facts_(std::make_unique<SessionFacts>()),
       tracker_(*this, context_.tracker),
       accepted_(worker.loop.now()),
       state_since_(accepted_),
       progress_(accepted_),
-      peer_(peer),
       listener_(static_cast<std::uint16_t>(listener)) {
+  facts_->id = worker_.next_session_id();
+  facts_->client = peer;
+  facts_->step_began = std::chrono::steady_clock::now();
   if (peer.known) set_session_options(client.get(), snapshot_->timeouts.keepalive);
   client_.open(std::move(client), worker.buffers);
 }
@@ -144,6 +147,7 @@ void Session::tell_findings() {
 
 void Session::moved(Direction direction, std::size_t octets) noexcept {
   progress_ = now();
+  facts_->octets[static_cast<std::size_t>(direction)] += octets;
   context_.observer->on_bytes(direction, octets);
 }
 
@@ -193,6 +197,7 @@ void Session::end_stall(Direction direction) noexcept {
 void Session::watch_greeting() {
   if (connect_told_ || (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque)) return;
   connect_told_ = true;
+  if (tracker_.greeting_seen()) facts_->end_step(Step::greeting);
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number()).keep(*upstream_.ssl());
   const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
@@ -313,7 +318,9 @@ void Session::finish() {
   end_stall(Direction::client_to_server);
   end_stall(Direction::server_to_client);
   if (upstream_counted_) context_.observer->on_upstream_sessions(server_, -1);
-  const Closed closed{final_reason(), phase(), tracker_.state(), std::chrono::steady_clock::now() - accepted_};
+  if (dialled_) facts_->server = server_;
+  const auto duration = std::chrono::steady_clock::now() - accepted_;
+  const Closed closed{final_reason(), phase(), tracker_.state(), duration, facts_.get()};
   client_.close();
   upstream_.close();
   context_.observer->on_closed(closed);

@@ -23,6 +23,7 @@
 #include "proxy/leg.h"
 #include "proxy/observer.h"
 #include "proxy/pump.h"
+#include "proxy/session_facts.h"
 #include "proxy/snapshot.h"
 
 namespace imapmeter::proxy {
@@ -89,6 +90,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
 
   void advance();
   void client_handshake();
+  void tell_handshake(Side side, SSL& ssl);
   void dial();
   void dial_next();
   void finish_connect();
@@ -125,12 +127,14 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   const UpstreamTarget& upstream() const noexcept;
   const ServerTarget& server() const noexcept { return upstream().servers[server_]; }
   TimePoint now() const noexcept;
+  const IpEndpoint& peer() const noexcept { return facts_->client; }
   Flow& flow(imap::Direction direction) noexcept { return flows_[static_cast<std::size_t>(direction)]; }
   const Flow& flow(imap::Direction direction) const noexcept { return flows_[static_cast<std::size_t>(direction)]; }
 
   Worker& worker_;
   std::shared_ptr<const Snapshot> snapshot_;
   ListenerContext& context_;
+  std::unique_ptr<SessionFacts> facts_;
   imap::SessionTracker tracker_;
   Leg client_;
   Leg upstream_;
@@ -143,7 +147,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   int unacknowledged_ = 0;  // by the client's system, when the half-close deadline last looked
-  IpEndpoint peer_;         // the client's address
   std::uint16_t listener_;
   std::uint16_t server_ = 0;   // of the upstream's servers
   std::uint16_t address_ = 0;  // the next one to try

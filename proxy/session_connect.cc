@@ -73,8 +73,8 @@ void Session::client_handshake() {
   const Io status = client_.handshake();
   if (status == Io::again) return;
   if (status == Io::ok) {
-    context_.observer->on_handshake(
-        {Side::client, HandshakeResult::ok, tls_version(*client_.ssl()), SSL_session_reused(client_.ssl()) == 1});
+    facts_->end_step(Step::client_tls);
+    tell_handshake(Side::client, *client_.ssl());
     return dial();
   }
   const HandshakeResult result = handshake_failure(*client_.ssl(), status);
@@ -85,9 +85,16 @@ void Session::client_handshake() {
   finish();
 }
 
+void Session::tell_handshake(Side side, SSL& ssl) {
+  const SessionFacts::Tls tls{tls_version(ssl), SSL_session_reused(&ssl) == 1};
+  facts_->tls[static_cast<std::size_t>(side)] = tls;
+  context_.observer->on_handshake({side, HandshakeResult::ok, tls.version, tls.resumed});
+}
+
 void Session::dial() {
   state_ = State::connect;
   dialled_ = true;
+  facts_->step_began = std::chrono::steady_clock::now();
   state_since_ = now();
   address_ = 0;
   if (server().addresses.empty()) {
@@ -125,6 +132,8 @@ void Session::finish_connect() {
     dial_next();
     return arm();
   }
+  facts_->end_step(Step::connect);
+  facts_->source = ip_endpoint(local_address(upstream_.fd()));
   context_.observer->on_upstream_sessions(server_, +1);
   upstream_counted_ = true;
   if (upstream().tls == nullptr) {
@@ -145,8 +154,8 @@ void Session::upstream_handshake() {
   const Io status = upstream_.handshake();
   if (status == Io::again) return;
   if (status == Io::ok) {
-    context_.observer->on_handshake(
-        {Side::upstream, HandshakeResult::ok, tls_version(*upstream_.ssl()), SSL_session_reused(upstream_.ssl()) == 1});
+    facts_->end_step(Step::upstream_tls);
+    tell_handshake(Side::upstream, *upstream_.ssl());
     return start_relay();
   }
   const HandshakeResult result = handshake_failure(*upstream_.ssl(), status);

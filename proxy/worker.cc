@@ -113,7 +113,12 @@ class Worker::Acceptor final : public EventSource {
 
 Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key, Load& load,
                std::vector<std::unique_ptr<Worker>>& peers)
-    : number_(number), load_(load), peers_(peers), tags_(lent_tag_blocks), contexts_(std::move(contexts)) {
+    : number_(number),
+      load_(load),
+      peers_(peers),
+      tags_(lent_tag_blocks),
+      contexts_(std::move(contexts)),
+      last_session_id_(std::uint64_t{number} << session_id_worker_shift) {
   for (ListenerContext& each : contexts_) each.tracker = {&tags_, &each.rules, tag_key};
 }
 

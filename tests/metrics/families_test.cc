@@ -205,7 +205,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   drive_relay(metrics.shard(0, 0), 2);
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 34U);
+  EXPECT_EQ(read.families.size(), 35U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;
