@@ -105,6 +105,13 @@ std::string address_text(const IpEndpoint& endpoint) {
   return text;
 }
 
+IpEndpoint local_endpoint(int fd) noexcept {
+  SocketAddress address;
+  address.size = sizeof address.storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0) return {};
+  return ip_endpoint(address);
+}
+
 SocketAddress local_address(int fd) {
   SocketAddress address;
   address.size = sizeof address.storage;

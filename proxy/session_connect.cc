@@ -133,7 +133,7 @@ void Session::finish_connect() {
     return arm();
   }
   facts_->end_step(Step::connect);
-  facts_->source = ip_endpoint(local_address(upstream_.fd()));
+  facts_->source = local_endpoint(upstream_.fd());
   context_.observer->on_upstream_sessions(server_, +1);
   upstream_counted_ = true;
   if (upstream().tls == nullptr) {
