@@ -46,10 +46,11 @@ void harden_process() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-// Started without one of the standard streams, the next descriptor, a peer's, would get its number, and the log.
+// Started without one of the standard streams, the next descriptor, a peer's, would get its number, and the log. Only
+// to be read: what is written there is refused, and counted as such.
 void open_standard_streams() {
   int fd = 0;
-  do fd = open("/dev/null", O_RDWR);
+  do fd = open("/dev/null", O_RDONLY);
   while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0) close(fd);
 }
