@@ -10,7 +10,7 @@ declare -A packages=(
   [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
            libspdlog-dev nlohmann-json3-dev zlib1g-dev"
   [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd iproute2 isync kubernetes-client=kubectl
-          libfaketime openssl prometheus shellcheck systemd util-linux"
+          libfaketime nftables openssl prometheus shellcheck systemd util-linux"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
 )

@@ -29,6 +29,7 @@ struct Flags {
   std::string observe;
   std::string admin;
   std::string metrics;
+  std::string user;
   std::string workers;
   std::string log_level;
   std::string log_client_address;
@@ -128,6 +129,8 @@ void CommandLine::declare_service() {
          "HTTP for the operator: ADDRESS:PORT, unix:/PATH or none (default: 127.0.0.1:19143)");
   option("--metrics", flags_.metrics, "ADDR",
          "HTTP for Prometheus alone: ADDRESS:PORT (default: none, /metrics is on --admin too)");
+  option("--user", flags_.user, "NAME",
+         "Whom to become when started as root, keeping only the right to bind low ports (default: stay root)");
   option("--workers", flags_.workers, "N",
          "Threads that relay; 0: the CPUs this process may use, at most 4 (default: 0)");
   option("--log-level", flags_.log_level, "LEVEL", "trace, debug, info, warn, error or off (default: info)");
@@ -253,6 +256,7 @@ void CommandLine::read_upstream() {
 void CommandLine::read_service() {
   text("--admin", "admin", flags_.admin, config_.admin);
   text("--metrics", "metrics", flags_.metrics, config_.metrics);
+  text("--user", "user", flags_.user, config_.user);
   const auto parse_workers = [](const std::string& t) { return parse_unsigned(t, max_workers); };
   value("--workers", flags_.workers, config_.workers, parse_workers, workers_expected);
   value("--log-level", flags_.log_level, config_.log_level, parse_log_level, log_level_expected);

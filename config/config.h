@@ -151,6 +151,7 @@ struct Config {
   std::vector<Upstream> upstreams;
   std::string admin = "127.0.0.1:19143";  // host:port or unix:/path; "none" for no admin listener
   std::string metrics;                    // host:port; empty: none
+  std::string user;                       // whom to become when started as root; empty: stay root
   unsigned workers = 0;                   // 0: the CPUs this process may use, at most 4
   Timeouts timeouts;
   Limits limits;

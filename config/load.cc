@@ -259,6 +259,7 @@ void Reader::document(const YAML::Node& node) {
           {"upstreams", list(config.upstreams, &Reader::upstream)},
           {"admin", text(config.admin, admin_expected)},
           {"metrics", text(config.metrics, metrics_expected)},
+          {"user", text(config.user, "the name of a user")},
           {"workers", value(config.workers, workers, workers_expected)},
           {"timeouts", [&](const YAML::Node& n, const Path& path) { map(n, path, timeouts(config.timeouts)); }},
           {"limits", [&](const YAML::Node& n, const Path& path) { map(n, path, limits(config.limits)); }},

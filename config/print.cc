@@ -141,6 +141,7 @@ std::string to_yaml(const Config& config) {
   put(out, "upstreams", config.upstreams);
   put(out, "admin", config.admin);
   put_unless_empty(out, "metrics", config.metrics);
+  put_unless_empty(out, "user", config.user);
   put(out, "workers", config.workers);
   put(out, config.timeouts);
   put(out, config.limits);

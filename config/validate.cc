@@ -1,6 +1,7 @@
 #include "config/validate.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -236,6 +237,8 @@ std::vector<Problem> check_files(const Config& config) {
     const std::string path = "upstreams[" + std::to_string(i) + "].ca";
     if (!config.upstreams[i].ca.empty()) open_for_reading(config.upstreams[i].ca, path, out);
   }
+  if (!config.user.empty() && ::getpwnam(config.user.c_str()) == nullptr)
+    out.push_back({"user", mismatch("a user of this machine", config.user)});
   return out;
 }
 

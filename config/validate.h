@@ -12,8 +12,8 @@ namespace imapmeter::config {
 // Everything that is wrong; empty: the Config can be run. Reads no file.
 std::vector<Problem> validate(const Config& config);
 
-// Certificate, key and CA files that cannot be opened. Whether they hold what they should is found out by the TLS
-// contexts.
+// Certificate, key and CA files that cannot be opened, and a user that does not exist. Whether the files hold what they
+// should is found out by the TLS contexts.
 std::vector<Problem> check_files(const Config& config);
 
 // What is allowed but deserves a line in the log at every start.

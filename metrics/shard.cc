@@ -89,6 +89,8 @@ void Shard::on_relay_delay(imap::Direction direction, std::chrono::nanoseconds d
   counts_.relay_delay[at(direction)].observe(delay);
 }
 
+void Shard::on_auth_attempt(const proxy::SessionFacts& /*session*/, const imap::AuthAttempt& /*attempt*/) noexcept {}
+
 void Shard::on_closed(const proxy::Closed& closed) noexcept {
   counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);
   counts_.closed[at(closed.reason)][at(closed.phase)].add(1);

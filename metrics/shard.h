@@ -44,6 +44,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_authored(proxy::Authored what) noexcept override;
   void on_blocked(proxy::Side side, int change, std::chrono::nanoseconds waited) noexcept override;
   void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override;
+  void on_auth_attempt(const proxy::SessionFacts& session, const imap::AuthAttempt& attempt) noexcept override;
   void on_closed(const proxy::Closed& closed) noexcept override;
 
   const Counts<Cell>& counts() const noexcept { return counts_; }

@@ -178,6 +178,7 @@ Leg::Read Leg::read_plain(std::span<char> into) noexcept {
       return result;
     } else if (errno != EINTR) {
       reset_ = true;
+      timed_out_ = timed_out_ || errno == ETIMEDOUT;
       result.status = Io::reset;
       return result;
     }
@@ -253,6 +254,7 @@ std::size_t Leg::send_some(std::span<const char> octets) noexcept {
       writable_ = false;
     } else if (errno != EINTR) {
       broken_ = true;
+      timed_out_ = timed_out_ || errno == ETIMEDOUT;
       if (errno != EPIPE) reset_ = true;  // EPIPE after the peer's FIN: what it sent before is still to be read
       break;
     }

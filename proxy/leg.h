@@ -84,6 +84,8 @@ class Leg {
   Io write_first(std::span<const char> octets) noexcept;
   // Sends what is kept. again: the socket is still full.
   Io flush() noexcept;
+  // After Io::reset: the peer has not answered for so long that TCP gave it up.
+  bool timed_out() const noexcept { return timed_out_; }
   bool blocked() const noexcept { return unsent() != 0; }
   // What the socket did not take could not be kept: the peer has got an exact prefix and gets no more.
   bool starved() const noexcept { return starved_; }
@@ -111,12 +113,13 @@ class Leg {
   std::uint32_t unsent_begin_ = 0;
   std::uint32_t unsent_size_ = 0;
   Fd fd_;
-  bool readable_ = true;            // recv() may have something
-  bool writable_ = true;            // send() may take something
-  bool hung_up_ = false;            // a FIN or an error is there: read on to the end, short reads included
-  bool drained_ = false;            // nothing left to read until the next event
-  bool fin_ = false;                // recv() returned 0
-  bool reset_ = false;              // the peer sent RST or is out of reach
+  bool readable_ = true;  // recv() may have something
+  bool writable_ = true;  // send() may take something
+  bool hung_up_ = false;  // a FIN or an error is there: read on to the end, short reads included
+  bool drained_ = false;  // nothing left to read until the next event
+  bool fin_ = false;      // recv() returned 0
+  bool reset_ = false;    // the peer sent RST or is out of reach
+  bool timed_out_ = false;
   bool broken_ = false;             // send() failed for good
   std::uint8_t receives_left_ = 0;  // recv() calls that this SSL call may make: a peer must not keep it busy for ever
   std::uint16_t key_updates_ = 0;   // that this SSL call has read

@@ -21,7 +21,10 @@
 #include "metrics/admin_server.h"
 #include "metrics/metrics.h"
 #include "proxy/log.h"
+#include "proxy/observer_pair.h"
+#include "proxy/privileges.h"
 #include "proxy/server.h"
+#include "proxy/session_log.h"
 #include "proxy/upstream.h"
 
 namespace imapmeter {
@@ -43,10 +46,11 @@ void harden_process() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-// Started without one of the standard streams, the next descriptor, a peer's, would get its number, and the log.
+// Started without one of the standard streams, the next descriptor, a peer's, would get its number, and the log. Only
+// to be read: what is written there is refused, and counted as such.
 void open_standard_streams() {
   int fd = 0;
-  do fd = open("/dev/null", O_RDWR);
+  do fd = open("/dev/null", O_RDONLY);
   while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0) close(fd);
 }
@@ -189,6 +193,15 @@ void tell_limits(const config::Config& config, const proxy::Server& server, metr
   }
 }
 
+// What the sessions of one worker and listener are told to: first counted, then logged.
+struct Audience {
+  Audience(const config::Config& config, std::size_t listener, metrics::Shard& shard, proxy::SessionLogShared& shared)
+      : log(config, listener, shared), both(shard, log) {}
+
+  proxy::SessionLog log;
+  proxy::ObserverPair<metrics::Shard, proxy::SessionLog> both;
+};
+
 void print_ready(const config::Config& config, const proxy::Server& server, const metrics::AdminServer& admin) {
   std::string line = "ready";
   if (!admin.admin_address().empty()) line += " admin=" + admin.admin_address();
@@ -213,9 +226,11 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   const unsigned workers = config.workers == 0 ? proxy::default_workers() : config.workers;
   metrics::Metrics metrics(config, workers, build_info());
   metrics.ask_for_dropped_lines(proxy::log_lines_dropped);
-  proxy::Server server(config, workers, [&metrics](unsigned worker, std::size_t listener) {
+  proxy::SessionLogShared session_log(config);
+  std::list<Audience> audiences;
+  proxy::Server server(config, workers, [&](unsigned worker, std::size_t listener) {
     metrics::Shard& shard = metrics.shard(worker, listener);
-    return proxy::Observers{&shard, &shard};
+    return proxy::Observers{&audiences.emplace_back(config, listener, shard, session_log).both, &shard};
   });
   for (std::size_t listener = 0; listener < config.listeners.size(); ++listener)
     for (const proxy::ServedCertificate& each : server.certificates(listener))
@@ -266,9 +281,16 @@ int run(int argc, char** argv) {
     std::fputs(invocation.output.c_str(), invocation.status == 0 ? stdout : stderr);
     return invocation.status;
   }
+  int status = 1;
+  try {
+    if (!invocation.config.user.empty()) proxy::become(invocation.config.user);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "imapmeter: %s\n", error.what());
+    return status;
+  }
   harden_process();
   proxy::start_log(invocation.config.log_level);
-  int status = 1;
+  if (geteuid() == 0) proxy::log_warning("running as root: name a user to become (user, --user)");
   try {
     status = serve(invocation.config, invocation.warnings);
   } catch (const std::exception& error) {

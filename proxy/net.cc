@@ -88,10 +88,6 @@ IpEndpoint ipv6_endpoint(const std::uint8_t* address, std::uint16_t port) noexce
   return endpoint;
 }
 
-bool is_ipv4(const IpEndpoint& endpoint) noexcept {
-  return std::equal(mapped_prefix.begin(), mapped_prefix.end(), endpoint.address.begin());
-}
-
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept {
   if (!endpoint.known) return false;
   const std::size_t whole = network.prefix / 8;
@@ -100,12 +96,26 @@ bool contains(const config::Network& network, const IpEndpoint& endpoint) noexce
   return rest == 0 || (network.address.at(whole) ^ endpoint.address.at(whole)) >> (8 - rest) == 0;
 }
 
+bool is_ipv4(const IpEndpoint& endpoint) noexcept {
+  return std::equal(mapped_prefix.begin(), mapped_prefix.end(), endpoint.address.begin());
+}
+
 std::string to_string(const IpEndpoint& endpoint) {
-  if (!endpoint.known) return "unknown";
-  char host[INET6_ADDRSTRLEN] = "?";
+  return endpoint.known ? config::to_string({address_text(endpoint), endpoint.port}) : "unknown";
+}
+
+std::string address_text(const IpEndpoint& endpoint) {
+  char text[INET6_ADDRSTRLEN] = "?";
   const bool v4 = is_ipv4(endpoint);
-  inet_ntop(v4 ? AF_INET : AF_INET6, endpoint.address.data() + (v4 ? mapped_prefix.size() : 0), host, sizeof host);
-  return config::to_string({host, endpoint.port});
+  inet_ntop(v4 ? AF_INET : AF_INET6, endpoint.address.data() + (v4 ? mapped_prefix.size() : 0), text, sizeof text);
+  return text;
+}
+
+IpEndpoint local_endpoint(int fd) noexcept {
+  SocketAddress address;
+  address.size = sizeof address.storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0) return {};
+  return ip_endpoint(address);
 }
 
 SocketAddress local_address(int fd) {
@@ -114,13 +124,6 @@ SocketAddress local_address(int fd) {
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0)
     throw std::system_error(errno, std::generic_category(), "getsockname");
   return address;
-}
-
-IpEndpoint local_endpoint(int fd) noexcept {
-  SocketAddress address;
-  address.size = sizeof address.storage;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) != 0) return {};
-  return ip_endpoint(address);
 }
 
 namespace {

@@ -65,10 +65,11 @@ IpEndpoint ipv4_endpoint(const std::uint8_t* address, std::uint16_t port) noexce
 IpEndpoint ipv6_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept;  // 16
 bool is_ipv4(const IpEndpoint& endpoint) noexcept;
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept;
-std::string to_string(const IpEndpoint& endpoint);  // "192.0.2.1:993"; "unknown"
+std::string to_string(const IpEndpoint& endpoint);     // "192.0.2.1:993"; "unknown"
+std::string address_text(const IpEndpoint& endpoint);  // "192.0.2.1", "2001:db8::1"
 
-SocketAddress local_address(int fd);
-IpEndpoint local_endpoint(int fd) noexcept;  // not known where the system does not say
+SocketAddress local_address(int fd);  // throws std::system_error
+IpEndpoint local_endpoint(int fd) noexcept;
 // A non-blocking socket on which connect() has been called, or an empty one with errno set. It comes from the first of
 // `sources` of the address's family that has a port left for it, or from the system's choice where none is of this
 // family. EADDRNOTAVAIL: no source has a port left, or is an address of this machine.

@@ -210,11 +210,14 @@ inline constexpr std::array<std::string_view, authored_count> authored_names = {
     "bye", "greeting", "pre_tls", "upstream_starttls", "proxy_header", "capability_words", "multiplex"};
 constexpr std::string_view name(Authored what) noexcept { return authored_names[static_cast<std::size_t>(what)]; }
 
+struct SessionFacts;  // proxy/session_facts.h
+
 struct Closed {
   CloseReason reason = CloseReason::internal;
   Phase phase = Phase::handshake;
   imap::SessionState state = imap::SessionState::connecting;  // the state it was last in
   std::chrono::nanoseconds duration{};                        // since accept
+  const SessionFacts* facts = nullptr;                        // none where there was no session
 };
 
 // One object per worker and listener, called on that worker's thread only. Servers are numbered in the order of the
@@ -240,6 +243,8 @@ class Observer {
   virtual void on_blocked(Side side, int change, std::chrono::nanoseconds waited) noexcept = 0;
   // A sample: from reading octets to handing on the same octets.
   virtual void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept = 0;
+  // As imap::Observer has it, and whose it was.
+  virtual void on_auth_attempt(const SessionFacts& session, const imap::AuthAttempt& attempt) noexcept = 0;
   virtual void on_closed(const Closed& closed) noexcept = 0;
 };
 

@@ -19,10 +19,11 @@ Side receiver(Direction direction) noexcept {
   return direction == Direction::client_to_server ? Side::upstream : Side::client;
 }
 
-CloseReason end_reason(Direction direction, Io end) noexcept {
+CloseReason end_reason(Direction direction, Io end, bool timed_out) noexcept {
   const bool by_client = direction == Direction::client_to_server;
   switch (end) {
     case Io::reset:
+      if (timed_out) return by_client ? CloseReason::client_timeout : CloseReason::upstream_timeout;
       return by_client ? CloseReason::client_reset : CloseReason::upstream_reset;
     case Io::tls_error:
       return by_client ? CloseReason::client_tls_error : CloseReason::upstream_tls_error;
@@ -53,12 +54,15 @@ Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::
     : worker_(worker),
       snapshot_(std::move(snapshot)),
       context_(worker.context(listener)),
+      facts_(std::make_unique<SessionFacts>()),
       tracker_(*this, context_.tracker),
       accepted_(worker.loop.now()),
       state_since_(accepted_),
       progress_(accepted_),
-      peer_(peer),
       listener_(static_cast<std::uint16_t>(listener)) {
+  facts_->id = worker_.next_session_id();
+  facts_->client = peer;
+  facts_->step_began = std::chrono::steady_clock::now();
   client_.open(std::move(client), worker.buffers);
 }
 
@@ -147,6 +151,7 @@ void Session::tell_findings() {
 
 void Session::moved(Direction direction, std::size_t octets) noexcept {
   progress_ = now();
+  facts_->octets[static_cast<std::size_t>(direction)] += octets;
   context_.observer->on_bytes(direction, octets);
 }
 
@@ -204,6 +209,7 @@ void Session::starve() {
 void Session::watch_greeting() {
   if (connect_told_ || (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque)) return;
   state_since_ = now();
+  if (tracker_.greeting_seen()) facts_->end_step(Step::greeting);
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number(), server_).keep(*upstream_.ssl());
   const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
@@ -216,7 +222,7 @@ void Session::settle(Direction direction, Leg& to) {
   if (state_ != State::relay || ended.end == Io::again || ended.closed) return;
   if (direction == Direction::server_to_client && !half_closed(Direction::client_to_server)) {
     const ConnectResult result = ended.end == Io::reset ? ConnectResult::reset : ConnectResult::greeting;
-    if (!relayed_) return fail_connect(end_reason(direction, ended.end), result);
+    if (!relayed_) return fail_connect(end_reason(direction, ended.end, upstream_.timed_out()), result);
     tell_connect(result);  // where the greeting was not whole
   }
   note_end(direction, ended.end);
@@ -236,7 +242,8 @@ void Session::settle(Direction direction, Leg& to) {
 
 void Session::note_end(Direction direction, Io end) {
   if (reason_) return;
-  reason_ = end_reason(direction, end);
+  const Leg& from = direction == Direction::client_to_server ? client_ : upstream_;
+  reason_ = end_reason(direction, end, from.timed_out());
   progress_ = now();
 }
 
@@ -313,9 +320,11 @@ void Session::finish() {
   tracker_.finish();
   end_stall(Direction::client_to_server);
   end_stall(Direction::server_to_client);
-  worker_.limits.release(slots_, listener_, upstream_number(), peer_);
+  worker_.limits.release(slots_, listener_, upstream_number(), facts_->client);
   leave_server();
-  const Closed closed{final_reason(), phase(), tracker_.state(), std::chrono::steady_clock::now() - accepted_};
+  if (dialled_) facts_->server = server_;
+  const auto duration = std::chrono::steady_clock::now() - accepted_;
+  const Closed closed{final_reason(), phase(), tracker_.state(), duration, facts_.get()};
   client_.close();
   context_.observer->on_closed(closed);
   worker_.remove(*this);

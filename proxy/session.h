@@ -28,6 +28,7 @@
 #include "proxy/limits.h"
 #include "proxy/observer.h"
 #include "proxy/pump.h"
+#include "proxy/session_facts.h"
 #include "proxy/snapshot.h"
 
 namespace imapmeter::proxy {
@@ -101,6 +102,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void begin_client();
   void refuse(CloseReason limit);
   void client_handshake();
+  void tell_handshake(Side side, SSL& ssl);
   void dial();
   void dial_server();
   void dial_next();
@@ -144,12 +146,14 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   const UpstreamTarget& upstream() const noexcept;
   const ServerTarget& server() const noexcept { return upstream().servers[server_]; }
   TimePoint now() const noexcept;
+  const IpEndpoint& peer() const noexcept { return facts_->client; }
   Flow& flow(imap::Direction direction) noexcept { return flows_[static_cast<std::size_t>(direction)]; }
   const Flow& flow(imap::Direction direction) const noexcept { return flows_[static_cast<std::size_t>(direction)]; }
 
   Worker& worker_;
   std::shared_ptr<const Snapshot> snapshot_;
   ListenerContext& context_;
+  std::unique_ptr<SessionFacts> facts_;
   imap::SessionTracker tracker_;
   Leg client_;
   Leg upstream_;
@@ -164,7 +168,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   int unacknowledged_ = 0;                           // by the client's system, when the half-close deadline last looked
-  IpEndpoint peer_;                                  // the client's address
   std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until the relay
   Slots slots_;
   std::uint16_t listener_;

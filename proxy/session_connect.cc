@@ -81,7 +81,7 @@ void Session::start() {
   context_.observer->on_accepted();
   if (!worker_.loop.add(client_.fd(), *this, client_tag, leg_events)) return force_close(CloseReason::internal);
   if (const auto refused = worker_.limits.admit_connection(slots_)) return refuse(*refused);
-  if (peer_.known) set_session_options(client_.fd(), snapshot_->timeouts.keepalive);
+  if (facts_->client.known) set_session_options(client_.fd(), snapshot_->timeouts.keepalive);
   if (snapshot_->listeners[listener_].proxy_senders.empty()) {
     begin_client();
   } else if (!sender_is_trusted()) {
@@ -95,7 +95,8 @@ void Session::start() {
 
 // It is known who the client is.
 void Session::begin_client() {
-  if (const auto refused = worker_.limits.admit_client(slots_, listener_, peer_, now())) return refuse(*refused);
+  if (const auto refused = worker_.limits.admit_client(slots_, listener_, facts_->client, now()))
+    return refuse(*refused);
   const ListenerSettings& listener = snapshot_->listeners[listener_];
   if (listener.tls == nullptr) return dial();
   if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
@@ -105,7 +106,7 @@ void Session::begin_client() {
 
 // Cheap: there is no TLS so far, but at the dial.
 void Session::refuse(CloseReason limit) {
-  worker_.limits.release(slots_, listener_, upstream_number(), peer_);
+  worker_.limits.release(slots_, listener_, upstream_number(), facts_->client);
   log_limited(log_class(limit), "listener {}: a connection is refused: {}", snapshot_->listeners[listener_].name,
               name(limit));
   reason_ = limit;
@@ -121,8 +122,8 @@ void Session::client_handshake() {
   if (status == Io::again) return;
   if (status == Io::ok) {
     worker_.limits.end_handshake(slots_, listener_);
-    context_.observer->on_handshake(
-        {Side::client, HandshakeResult::ok, tls_version(*client_.ssl()), SSL_session_reused(client_.ssl()) == 1});
+    facts_->end_step(Step::client_tls);
+    tell_handshake(Side::client, *client_.ssl());
     return dial();
   }
   const HandshakeResult result = handshake_failure(*client_.ssl(), status);
@@ -131,6 +132,12 @@ void Session::client_handshake() {
               snapshot_->listeners[listener_].name, name(result));
   reason_ = client_.starved() ? CloseReason::limit_memory : handshake_reason(result);
   finish();
+}
+
+void Session::tell_handshake(Side side, SSL& ssl) {
+  const SessionFacts::Tls tls{tls_version(ssl), SSL_session_reused(&ssl) == 1};
+  facts_->tls[static_cast<std::size_t>(side)] = tls;
+  context_.observer->on_handshake({side, HandshakeResult::ok, tls.version, tls.resumed});
 }
 
 void Session::dial() {
@@ -150,6 +157,8 @@ void Session::dial_server() {
   shared.servers[server_].sessions.fetch_add(1, std::memory_order_relaxed);
   server_taken_ = true;
   state_ = State::connect;
+  facts_->forget_server();
+  facts_->step_began = std::chrono::steady_clock::now();
   state_since_ = now();
   address_ = 0;
   connect_told_ = relaying_ = false;
@@ -189,6 +198,8 @@ void Session::finish_connect() {
     dial_next();
     return arm();
   }
+  facts_->end_step(Step::connect);
+  facts_->source = local_endpoint(upstream_.fd());
   context_.observer->on_upstream_sessions(server_, +1);
   upstream_counted_ = true;
   if (upstream().tls == nullptr) {
@@ -211,8 +222,8 @@ void Session::upstream_handshake() {
   const Io status = upstream_.handshake();
   if (status == Io::again) return;
   if (status == Io::ok) {
-    context_.observer->on_handshake(
-        {Side::upstream, HandshakeResult::ok, tls_version(*upstream_.ssl()), SSL_session_reused(upstream_.ssl()) == 1});
+    facts_->end_step(Step::upstream_tls);
+    tell_handshake(Side::upstream, *upstream_.ssl());
     return start_relay();
   }
   const HandshakeResult result = handshake_failure(*upstream_.ssl(), status);

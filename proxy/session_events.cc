@@ -7,24 +7,35 @@ void Session::on_status(const imap::Status& status) noexcept { context_.imap_obs
 
 void Session::on_undefined_status() noexcept { context_.imap_observer->on_undefined_status(); }
 
-void Session::on_bye(imap::ByeReason reason) noexcept { context_.imap_observer->on_bye(reason); }
+void Session::on_bye(imap::ByeReason reason) noexcept {
+  facts_->bye = reason;
+  context_.imap_observer->on_bye(reason);
+}
 
 void Session::on_state(imap::SessionState from, imap::SessionState to) noexcept {
   context_.imap_observer->on_state(from, to);
 }
 
-void Session::on_authenticated() noexcept { context_.imap_observer->on_authenticated(); }
+void Session::on_authenticated() noexcept {
+  if (facts_->login_began != TimePoint{}) facts_->take(Step::login, now() - facts_->login_began);
+  context_.imap_observer->on_authenticated();
+}
 
 void Session::on_command_started(imap::Command command) noexcept {
+  const bool login = command == imap::Command::login || command == imap::Command::authenticate;
+  if (login && facts_->login_began == TimePoint{}) facts_->login_began = now();
   context_.imap_observer->on_command_started(command);
 }
 
 void Session::on_command_ended(imap::Command command, imap::CommandResult result) noexcept {
+  ++facts_->commands[static_cast<std::size_t>(result)];
   context_.imap_observer->on_command_ended(command, result);
 }
 
 void Session::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
   context_.imap_observer->on_auth_attempt(attempt);
+  facts_->server = server_;
+  context_.observer->on_auth_attempt(*facts_, attempt);
 }
 
 void Session::on_literal(imap::Direction direction, std::size_t octets) noexcept {
@@ -37,6 +48,9 @@ void Session::on_opaque(imap::OpaqueReason reason) noexcept { context_.imap_obse
 
 void Session::on_capability_removed() noexcept { context_.imap_observer->on_capability_removed(); }
 
-void Session::on_outcome(imap::Outcome outcome) noexcept { context_.imap_observer->on_outcome(outcome); }
+void Session::on_outcome(imap::Outcome outcome) noexcept {
+  facts_->outcome = outcome;
+  context_.imap_observer->on_outcome(outcome);
+}
 
 }  // namespace imapmeter::proxy

@@ -16,8 +16,9 @@ namespace imapmeter::proxy {
 // A unix socket has no address: who may open its file may say who the client is.
 bool Session::sender_is_trusted() const noexcept {
   const std::vector<config::Network>& trusted = snapshot_->listeners[listener_].proxy_senders;
-  return !peer_.known || std::any_of(trusted.begin(), trusted.end(),
-                                     [this](const config::Network& each) { return contains(each, peer_); });
+  return !facts_->client.known || std::any_of(trusted.begin(), trusted.end(), [this](const config::Network& each) {
+    return contains(each, facts_->client);
+  });
 }
 
 // Looks at the beginning of the connection and then takes the header alone: what follows it belongs to TLS or to IMAP.
@@ -36,7 +37,7 @@ void Session::read_proxy_header() {
   if (recv(client_.fd(), room.data(), header.octets, 0) != static_cast<ssize_t>(header.octets))
     return force_close(CloseReason::client_reset);
   if (header.proxied) {
-    peer_ = header.source;
+    facts_->client = header.source;
     claimed_destination_ = std::make_unique<IpEndpoint>(header.destination);
   }
   begin_client();
@@ -54,7 +55,7 @@ void Session::send_proxy_header() noexcept {
   const IpEndpoint destination = claimed_destination_ ? *claimed_destination_ : local_endpoint(client_.fd());
   ProxiedTls tls;
   if (client_.ssl() != nullptr) tls = {SSL_get_version(client_.ssl()), SSL_get_cipher_name(client_.ssl())};
-  upstream_.write_first(proxy_header(peer_, destination, tls).octets());
+  upstream_.write_first(proxy_header(facts_->client, destination, tls).octets());
   context_.observer->on_authored(Authored::proxy_header);
 }
 

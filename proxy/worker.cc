@@ -121,7 +121,8 @@ Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint
       load_(load),
       peers_(peers),
       tags_(lent_tag_blocks),
-      contexts_(std::move(contexts)) {
+      contexts_(std::move(contexts)),
+      last_session_id_(std::uint64_t{number} << session_id_worker_shift) {
   for (ListenerContext& each : contexts_) each.tracker = {&tags_, &each.rules, tag_key};
 }
 
@@ -165,7 +166,8 @@ void Worker::adopt(Fd client, std::size_t listener, const IpEndpoint& peer) {
 void Worker::refuse_for_memory(std::size_t listener) noexcept {
   Observer& observer = *contexts_[listener].observer;
   observer.on_accepted();
-  observer.on_closed({CloseReason::limit_memory, Phase::handshake, imap::SessionState::connecting, {}});
+  const SessionFacts facts;
+  observer.on_closed({CloseReason::limit_memory, Phase::handshake, imap::SessionState::connecting, {}, &facts});
 }
 
 void Worker::remove(Session& session) {

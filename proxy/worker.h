@@ -75,6 +75,8 @@ class Worker {
   // For sessions
   ListenerContext& context(std::size_t listener) { return contexts_[listener]; }
   void remove(Session& session);
+  // Unique in the process.
+  std::uint64_t next_session_id() noexcept { return ++last_session_id_; }
   UpstreamTicket& ticket(std::size_t upstream, std::size_t server) { return tickets_[upstream][server]; }
   EventLoop loop;
   ThreadBuffers buffers;
@@ -97,6 +99,7 @@ class Worker {
   std::vector<std::vector<UpstreamTicket>> tickets_;  // by upstream and server
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   std::vector<std::unique_ptr<Session>> sessions_;
+  std::uint64_t last_session_id_;
   bool draining_ = false;
   bool forced_ = false;
 };

@@ -81,6 +81,8 @@ TEST_F(Args, FlagsAloneAreEnough) {
                               "pass",
                               "--workers",
                               "3",
+                              "--user",
+                              "root",
                               "--log-level",
                               "warn",
                               "--observe",
@@ -100,6 +102,7 @@ TEST_F(Args, FlagsAloneAreEnough) {
   expected.admin = "127.0.0.1:0";
   expected.metrics = "[::1]:0";
   expected.workers = 3;
+  expected.user = "root";
   expected.log_level = LogLevel::warn;
   expected.timeouts.drain = 5s;
   expected.log_client_address = ClientAddress::clear;
@@ -333,6 +336,7 @@ TEST_F(Args, HelpAndVersion) {
                            "--observe",
                            "--log-client-address",
                            "--workers",
+                           "--user",
                            "--log-level",
                            "--drain-timeout",
                            "--config",

@@ -54,6 +54,7 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
   documented << file.rdbuf();
   Config all = load_text(documented.str(), "f.yaml").config;
   all.metrics = "127.0.0.1:1";
+  all.user = "imapmeter";
   all.upstreams.front().ca = "ca.pem";
   all.upstreams.front().sources = {"192.0.2.1"};
   all.listeners.front().proxy_protocol = {*parse_network("10.0.0.0/8")};
@@ -66,7 +67,7 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
     ++keys;
     EXPECT_THAT(documented.str(), HasSubstr(line.substr(start, colon - start + 1))) << line;
   }
-  EXPECT_EQ(keys, 51);
+  EXPECT_EQ(keys, 52);
 }
 
 TEST(Load, EveryKeySetsItsField) {
@@ -93,6 +94,7 @@ upstreams:
     health_check: {interval: 1s, timeout: 2s, rise: 3, fall: 4}
 admin: unix:/run/admin
 metrics: 0.0.0.0:9143
+user: imapmeter
 workers: 8
 timeouts: {handshake: 1s, connect: 2s, greeting: 3s, preauth: 5s, idle: 31min, stall: 4min, half_close: 500ms,
            drain: 1h, keepalive: 6s}
@@ -131,6 +133,7 @@ log: {level: debug, sessions: false, client_address: hashed}
                          .health_check = {.interval = 1s, .timeout = 2s, .rise = 3, .fall = 4}}};
   expected.admin = "unix:/run/admin";
   expected.metrics = "0.0.0.0:9143";
+  expected.user = "imapmeter";
   expected.workers = 8;
   expected.timeouts = {.handshake = 1s,
                        .connect = 2s,

@@ -253,7 +253,10 @@ TEST(CheckFiles, NamesWhatCannotBeOpened) {
                           problem("upstreams[0].ca", "/ca.pem: No such file")));
   config.listeners[0].certificates = {{good, good}};
   config.upstreams[0].ca = good;
+  config.user = "root";
   EXPECT_THAT(check_files(config), IsEmpty());
+  config.user = "no-such-user";
+  EXPECT_THAT(check_files(config), ElementsAre(problem("user", "a user of this machine, got \"no-such-user\"")));
   std::filesystem::remove_all(dir);
 }
 

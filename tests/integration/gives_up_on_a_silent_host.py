@@ -38,7 +38,7 @@ class GivesUpOnASilentHost(IntegrationCase):
         host_is_here(True)
         self.start(FakeUpstream(host=HOST), allow_plaintext_upstream=True,
                    timeouts={"connect": f"{CONNECT_TIMEOUT:g}s"})
-        before = self.proxy.scrape()
+        before, log_before = self.proxy.scrape(), len(self.proxy.log)
         host_is_here(False)
         with ThreadPoolExecutor(SESSIONS) as pool:
             for seconds in pool.map(lambda _: self.seconds_to_bye(), range(SESSIONS)):
@@ -49,6 +49,7 @@ class GivesUpOnASilentHost(IntegrationCase):
         self.assertEqual(self.change(before, "imapmeter_upstream_connects_total", result="timeout"), SESSIONS)
         self.assertEqual(self.change(before, "imapmeter_authored_total", what="bye"), SESSIONS)
         self.assertEqual(self.change(before, "imapmeter_bytes_total"), 0)
+        self.assertEqual(len([line for line in self.proxy.log[log_before:] if "warn" in line]), 1)
 
         host_is_here(True)
         self.check_invariants()

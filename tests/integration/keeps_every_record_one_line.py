@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """B13: whatever octets a peer puts into a tag, a command, a name, a literal, ID or SNI, every log record stays one line of
-valid JSON without them, and the metrics stay readable."""
+JSON without them, and the metrics stay readable."""
 
 import json
+import re
 import ssl
 import unittest
 
@@ -11,7 +12,8 @@ from harness.certificates import trusting_nothing
 from refuses_when_upstream_is_down import BYE
 
 MARK = b"zq"  # so that a hostile octet would be found again: in no word of a log
-LEVELS = {"trace", "debug", "info", "warn", "error"}
+RECORD = re.compile(r'\{"time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",'
+                    r'"level":"(trace|debug|info|warn|error)",("message"|"event"):[ -~]+\}')
 HOSTILE = [MARK + bytes([octet]) + MARK for octet in range(256)] + [MARK * 32768, b"\x1b[31m" + MARK,
                                                                     b'"\\\n' + MARK, b"\xff\xfe\xc3\x28" + MARK]
 NAME = "placeholder.for.the.hostile.server.name.example"
@@ -40,9 +42,8 @@ class KeepsEveryRecordOneLine(IntegrationCase):
         self.assertNotIn(MARK, metrics)
         self.assertNotIn(MARK, self.proxy.get("/api/v1/status")[2])
         for line in self.proxy.log:
-            record = json.loads(line)
-            self.assertRegex(record["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
-            self.assertIn(record["level"], LEVELS)
+            self.assertTrue(RECORD.fullmatch(line), line)
+            json.loads(line)
             self.assertNotIn(MARK.decode(), line)
         self.check_invariants()
 

@@ -32,6 +32,7 @@ class NeverWaitsForItsLog(IntegrationCase):
             self.relay(server, client, b"n OK done\r\n")
             slowest = max(slowest, time.monotonic() - began)
         self.assertLess(slowest, scaled(0.5), "a command")
+        self.assertGreater(self.proxy.scrape().sum("imapmeter_log_lines_dropped_total"), 0)
         server.shutdown_write()
         self.assertEqual(client.close_clean(), "close_notify+fin")
         self.check_invariants()

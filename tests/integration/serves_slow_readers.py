@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""I1, I3: a client that reads slowly gets all that the server sent before it ended, however long that takes; and while
-an unfinished capability word waits for a client that does not read, its neighbours are served."""
+"""B4, I1, I3: a client that reads slowly gets all that the server sent before it ended, however long that takes, and one
+that reads an octet a second costs no CPU; and while an unfinished capability word waits for a client that does not read,
+its neighbours are served. B4 is watched for 3 seconds, with IMAPMETER_LONG=1 for 30 and without TLS too."""
 
+import os
 import threading
 import time
 import unittest
@@ -10,6 +12,10 @@ from harness import IntegrationCase, scaled
 from harness.process import tcp_queues
 
 MAIL = b"".join(b"* %d FETCH (FLAGS (\\Seen) UID %d)\r\n" % (n, n) for n in range(1, 200001))  # 8 MiB
+LONG = bool(os.environ.get("IMAPMETER_LONG"))
+WATCHED = 30 if LONG else 3  # seconds
+CPU_SHARE = 0.01
+HELD = 4 << 20  # more resident memory, in the worst case
 ENOUGH = 16 << 20  # more than the system's buffers take for a client that does not read
 
 
@@ -33,6 +39,34 @@ class ServesSlowReaders(IntegrationCase):
         client.close_clean()
         server.finish()
         self.check_invariants()
+
+    def test_B4_an_octet_a_second(self):
+        for tls in (True, False) if LONG else (True,):
+            with self.subTest(tls=tls):
+                self.start(tls=tls)
+                client, server = self.session(receive_buffer=4096)
+                sending = threading.Thread(target=self.send_and_end, args=(server,))
+                sending.start()
+                self.read_an_octet_a_second(client)
+                self.assertEqual(client.recv_exact(len(MAIL)), MAIL)
+                sending.join()
+                self.assertEqual(client.finish(), "close_notify+fin" if tls else "fin")
+                client.close_clean()
+                server.finish()
+                self.check_invariants()
+
+    def read_an_octet_a_second(self, client):
+        process = self.proxy.process
+        self.proxy.wait_for("imapmeter_blocked_sessions", 1, side="client")
+        used, began = process.cpu_seconds(), time.monotonic()
+        for second in range(1, WATCHED + 1):
+            self.assertEqual(client.trickle(1), 1)
+            time.sleep(max(0.0, began + second - time.monotonic()))  # the slowness is what is tested
+        share = (process.cpu_seconds() - used) / (time.monotonic() - began)
+        print(f"an octet a second: {share * 100:.2f} % of a processor", flush=True)
+        self.assertLess(share, CPU_SHARE)
+        grown = process.rss() - self.baseline.rss
+        self.assertTrue(process.sanitized() or grown <= HELD, f"{grown} octets more resident memory")
 
     @staticmethod
     def send_and_end(server):

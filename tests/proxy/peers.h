@@ -46,9 +46,9 @@ inline void write_all(int fd, const std::string& octets) {
   ASSERT_EQ(write(fd, octets.data(), octets.size()), static_cast<ssize_t>(octets.size()));
 }
 
-// A TLS client at the other end of a leg, driven by hand in the same thread.
+// A TLS client (or, told so, a server) at the other end of a leg, driven by hand in the same thread.
 struct TlsPeer {
-  explicit TlsPeer(Fd socket) : fd(std::move(socket)), context(SSL_CTX_new(TLS_client_method())) {
+  explicit TlsPeer(Fd socket) : fd(std::move(socket)), context(SSL_CTX_new(TLS_method())) {
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
     ssl = SSL_new(context.get());
     SSL_set_fd(ssl, fd.get());

@@ -44,3 +44,11 @@ def ip(*arguments: str) -> None:
 def set_ipv4(name: str, value: str) -> None:
     """A setting under net.ipv4 of this namespace."""
     Path("/proc/sys/net/ipv4", name).write_text(value, encoding="ascii")
+
+
+def drop_packets(*ports: int) -> None:
+    """From here on nothing from or to these TCP ports arrives."""
+    ports_set = "{ " + ", ".join(map(str, ports)) + " }"
+    rules = (f"table inet vanished {{ chain input {{ type filter hook input priority 0; "
+             f"tcp sport {ports_set} drop; tcp dport {ports_set} drop; }}; }}\n")
+    subprocess.run(["nft", "--file", "-"], input=rules, text=True, check=True)

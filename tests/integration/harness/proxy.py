@@ -190,6 +190,10 @@ class Proxy:
         """Of stderr, those that contain all words (any case)."""
         return [line for line in list(self.log) if all(word.lower() in line.lower() for word in words)]
 
+    def records(self, event: str) -> list[dict]:
+        """Of the log, those of an event; every line of it must be a record."""
+        return [record for record in map(json.loads, list(self.log)) if record.get("event") == event]
+
     def tail(self) -> str:
         return "\n".join(self.log[-30:])
 

@@ -233,6 +233,17 @@ class Wire:
                 sink(piece)
         return taken
 
+    def trickle(self, size: int) -> int:
+        """Takes at most so many octets off the wire, be they a part of a record only."""
+        data = self._recv_socket(self._deadline(), size)
+        if self._tls is not None:
+            with self._tls_lock:
+                self._incoming.write(data)
+        else:
+            self.received.add(data)
+            self._buffer += data
+        return len(data)
+
     def _fill(self, deadline: float) -> bool:
         """Appends at least one octet to the buffer; False at the end of the stream."""
         while not self.closed_by_peer:

@@ -1,0 +1,79 @@
+// What is known of one session beside how it ended: for its line in the log. A block of its own, allocated with the
+// session, as it is written a few times in the session's life and read once.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "proxy/imap/event.h"
+#include "proxy/net.h"
+#include "proxy/observer.h"
+
+namespace imapmeter::proxy {
+
+// On the way from accept to login, in this order; those that a session does not need are not taken.
+enum class Step : std::uint8_t {
+  client_tls,    // from accept
+  connect,       // to the server; other servers that were tried before it included
+  upstream_tls,  // with it
+  greeting,      // from the connection, TLS included where there is TLS, to the greeting
+  login,         // from the first LOGIN or AUTHENTICATE to its or a later one's OK
+};
+inline constexpr std::size_t step_count = 5;
+inline constexpr std::array<std::string_view, step_count> step_names = {"client_tls", "connect", "upstream_tls",
+                                                                        "greeting", "login"};
+constexpr std::string_view name(Step step) noexcept { return step_names[static_cast<std::size_t>(step)]; }
+
+// Of a session's id: its worker, and which of the worker's sessions it is.
+inline constexpr unsigned session_id_worker_shift = 48;
+inline constexpr std::uint64_t session_id_count_mask = (std::uint64_t{1} << session_id_worker_shift) - 1;
+
+struct SessionFacts {
+  static constexpr std::uint32_t not_taken = UINT32_MAX;
+
+  struct Tls {
+    TlsVersion version = TlsVersion::none;
+    bool resumed = false;
+  };
+
+  std::uint64_t id = 0;
+  imap::TimePoint step_began{};                               // the step that goes on, login excepted
+  imap::TimePoint login_began{};                              // the epoch: none has begun
+  std::array<std::uint64_t, imap::direction_count> octets{};  // accepted by the receiving leg
+  std::array<std::uint32_t, imap::command_result_count> commands{};
+  std::array<std::uint32_t, step_count> steps{not_taken, not_taken, not_taken, not_taken, not_taken};  // microseconds
+  IpEndpoint client;                                                                                   // its address
+  IpEndpoint source;                    // ours towards the server, once connected
+  std::optional<std::uint16_t> server;  // of the upstream's, the last that was tried
+  std::array<Tls, side_count> tls{};
+  std::optional<imap::ByeReason> bye;
+  std::optional<imap::Outcome> outcome;  // none where no greeting was seen
+
+  void take(Step step, std::chrono::nanoseconds time) noexcept {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+    steps[static_cast<std::size_t>(step)] = us < 0            ? 0
+                                            : us >= not_taken ? not_taken - 1
+                                                              : static_cast<std::uint32_t>(us);
+  }
+  // The step that goes on is over, and the next one begins.
+  void end_step(Step step) noexcept {
+    const imap::TimePoint now = std::chrono::steady_clock::now();
+    take(step, now - step_began);
+    step_began = now;
+  }
+  // Another server is tried: what is known of the last one is of no use.
+  void forget_server() noexcept {
+    for (const Step step : {Step::connect, Step::upstream_tls, Step::greeting})
+      steps[static_cast<std::size_t>(step)] = not_taken;
+    source = {};
+    tls[static_cast<std::size_t>(Side::upstream)] = {};
+  }
+};
+// Paid once per session, like sizeof(Session).
+static_assert(sizeof(SessionFacts) <= 192);
+
+}  // namespace imapmeter::proxy
