@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""C18: started as root with a user to become, imapmeter keeps the right to bind low ports and no other; without, it warns
-and serves. In a network namespace of its own: that takes root."""
+"""C18: started as root with a user to become, imapmeter keeps the right to bind low ports and no other; without, it
+warns and serves. In a network namespace of its own: that takes root."""
 
 import os
 import pwd

@@ -44,7 +44,7 @@ class ServesSlowReaders(IntegrationCase):
         for tls in (True, False) if LONG else (True,):
             with self.subTest(tls=tls):
                 self.start(tls=tls)
-                client, server = self.session(receive_buffer=4096)
+                client, server = self.session(receive_buffer=65536)
                 sending = threading.Thread(target=self.send_and_end, args=(server,))
                 sending.start()
                 self.read_an_octet_a_second(client)

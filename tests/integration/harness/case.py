@@ -64,7 +64,7 @@ class IntegrationCase(unittest.TestCase):
         except BaseException:
             beside.kill()
             raise
-        beside.stop(self._testMethodName)
+        beside.stop(self._testMethodName, judge=not self.proxy.process.sanitized())
 
     def relay(self, sender: Wire, receiver: Wire, data: bytes, chunking: str = "whole") -> None:
         """Sends, and requires that exactly these octets arrive. A short script goes in lockstep, each chunk behind the

@@ -23,15 +23,15 @@ class Neighbour:
         client.close()  # the child has them now
         server.close()
 
-    def stop(self, what: str) -> None:
+    def stop(self, what: str, judge: bool = True) -> None:
         """Ends the session, prints its figures, and requires the 99th percentile: of what imapmeter takes, without what
-        the machine makes it and this test wait for a processor."""
+        the machine makes it and this test wait for a processor. A sanitizer's build is not to be judged."""
         trips = self._child.stop()
         whole = [seconds for seconds, _ in trips]
         own = [max(0.0, seconds - waited) for seconds, waited in trips]
         print(f"{what}: a neighbour's NOOP takes {_figures(own)} ms, with the waits for a processor {_figures(whole)} "
               f"ms (p50, p99, max of {len(trips)})", flush=True)
-        if percentile(own, 0.99) >= scaled(P99):
+        if judge and percentile(own, 0.99) >= scaled(P99):
             raise AssertionError(f"{what}: a neighbour's NOOP takes {percentile(own, 0.99) * 1000:.1f} ms (p99)")
 
     def kill(self) -> None:
