@@ -93,8 +93,9 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
     settings_.upstreams.push_back(std::move(target));
   }
   for (const config::Listener& each : config.listeners) {
-    ListenerSettings settings{each.name, nullptr, index_of(config.upstreams, each.upstream), each.capabilities,
-                              each.proxy_protocol};
+    ListenerSettings settings{
+        each.name,           nullptr,     index_of(config.upstreams, each.upstream), each.capabilities,
+        each.proxy_protocol, each.observe};
     if (each.tls) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
     for (const config::Address& bind : each.binds)

@@ -114,12 +114,12 @@ void Session::start_relay() {
 }
 
 std::span<char> Session::observe(Direction direction, std::span<char> octets) noexcept {
+  (direction == Direction::client_to_server ? client_spoke_ : relayed_) = true;
+  if (!snapshot_->listeners[listener_].observe) return octets;  // the off switch: no parser sees them
   if (direction == Direction::client_to_server) {
-    client_spoke_ = true;
     tracker_.client(octets, now());
     return octets;
   }
-  relayed_ = true;
   const std::span<char> out = tracker_.server(octets, now());
   held_since_ = tracker_.holds_octets() ? now() : TimePoint{};
   if (context_.rules.findings != context_.told) tell_findings();
@@ -207,11 +207,13 @@ void Session::starve() {
 }
 
 void Session::watch_greeting() {
-  if (connect_told_ || (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque)) return;
+  const bool unread = !snapshot_->listeners[listener_].observe;  // then what the server says first is its greeting
+  if (connect_told_ || (unread && !relayed_)) return;
+  if (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque) return;
   state_since_ = now();
   if (tracker_.greeting_seen()) facts_->end_step(Step::greeting);
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number(), server_).keep(*upstream_.ssl());
-  const bool welcome = tracker_.state() == imap::SessionState::not_authenticated ||
+  const bool welcome = unread || tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;
   tell_connect(welcome ? ConnectResult::ok : ConnectResult::greeting);
 }

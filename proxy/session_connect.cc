@@ -79,6 +79,7 @@ ConnectFailure connect_failure(int error) noexcept {
 
 void Session::start() {
   context_.observer->on_accepted();
+  if (!snapshot_->listeners[listener_].observe) tracker_.go_opaque(imap::OpaqueReason::disabled);
   if (!worker_.loop.add(client_.fd(), *this, client_tag, leg_events)) return force_close(CloseReason::internal);
   if (const auto refused = worker_.limits.admit_connection(slots_)) return refuse(*refused);
   if (facts_->client.known) set_session_options(client_.fd(), snapshot_->timeouts.keepalive);

@@ -46,6 +46,7 @@ struct ListenerSettings {
   std::size_t upstream = 0;              // index into Snapshot::upstreams
   config::Capabilities capabilities = config::Capabilities::auto_;
   std::vector<config::Network> proxy_senders = {};  // not empty: each connection begins with a PROXY header
+  bool observe = true;                              // false: relayed and not read
 };
 
 struct Snapshot {

@@ -81,7 +81,7 @@ class SurvivesWithoutMemory(IntegrationCase):
                 failed += self.shim.relent()
                 self.assertIsNone(self.proxy.child.poll(), f"allocation {number}, {times} (IMAPMETER_SEED={seed()})")
             self.roundtrip()
-        self.assertGreater(failed, len(which) / 2, "this test has not tested what it claims")
+        self.assertGreater(failed, len(which) / 4, "this test has not tested what it claims")
 
     def test_C13_each_allocation(self):
         self.shim = self.enterContext(MallocShim())
