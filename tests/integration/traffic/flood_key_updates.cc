@@ -26,10 +26,11 @@ constexpr std::size_t batch_octets = 2700;  // 100 KeyUpdates
   std::exit(1);
 }
 
+void set_receive_buffer(int fd, int octets) { setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets); }
+
 int dial(const char* host, const char* port) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  const int small = 4096;  // what the server answers soon finds no room
-  setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  set_receive_buffer(fd, 4096);  // what the server answers soon finds no room
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(std::atoi(port)));
@@ -71,6 +72,8 @@ class Client {
     if (reading && (socket.revents & (POLLIN | POLLHUP | POLLERR)) != 0) take();
     return true;
   }
+
+  void make_room() const { set_receive_buffer(fd_, 1 << 18); }
 
   std::size_t waiting() {
     collect();
@@ -118,6 +121,7 @@ int main(int count, char** arguments) {
   std::printf("%s %d\n", taken ? "sent" : "stalled", made);
   std::fflush(stdout);
   if (std::getchar() == EOF) return 0;
+  client.make_room();
 
   while (made < wanted) {
     while (made < wanted && client.waiting() < batch_octets) {
