@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""E1, E2, E4: what clients say, passwords before all, comes out of imapmeter on the server's side and nowhere else: not
-in its log at trace level, its metrics, its pages, its arguments, nor when it crashes."""
+"""E1, E2, E4, E5: what clients say, passwords before all, comes out of imapmeter on the server's side and nowhere
+else: not in its log at trace level, its metrics, its pages, its arguments, nor when it crashes."""
 
 import base64
 import os
@@ -175,6 +175,19 @@ class KeepsNoSecret(IntegrationCase):
                 with self.subTest(what, chunking=chunking):
                     self.converse(steps, chunking)
         self.check_unseen()
+        self.check_invariants()
+
+    def test_E5_addresses(self):
+        """A client's is in no page and no label; in the log it stands as the settings say (logs_every_session)."""
+        self.start(log_level="trace", config={"log": {"sessions": True, "client_address": "off"}})
+        client, server = self.session(source="127.77.55.33")
+        self.login(client, server)
+        server.shutdown_write()
+        client.close_clean()
+        self.proxy.wait_for("imapmeter_sessions_closed_total", 1, reason="upstream_eof")
+        outputs = [self.proxy.get(path)[2].decode() for path in ("/", "/metrics", "/api/v1/status")] + self.proxy.log
+        for part in ("127.77", "55.33"):
+            self.assertFalse([text for text in outputs if part in text], part)
         self.check_invariants()
 
     def test_E2_crash_with_a_password_in_hand(self):
