@@ -8,20 +8,14 @@ every one with IMAPMETER_LONG=1.
 
 import os
 import random
-import resource
-import threading
 import unittest
 
 from harness import FakeClient, FakeUpstream, IntegrationCase, MallocShim, honest_server, seed, wait_until
 from harness import well_behaved_session
 
-MIB = 1 << 20
 LONG = bool(os.environ.get("IMAPMETER_LONG"))
 SAMPLE = 40
 FOREVER = 1 << 40
-STALLED = 20
-REFUSED = 50
-LITERAL = b"* 1 FETCH (BODY[] {%d}\r\n" % (2 * MIB) + bytes(2 * MIB) + b")\r\nf OK fetched\r\n"
 
 
 class SurvivesWithoutMemory(IntegrationCase):
@@ -90,34 +84,6 @@ class SurvivesWithoutMemory(IntegrationCase):
         self.each_allocation_of(self.try_session)
         self.each_allocation_of(self.try_scrape)
         self.end()
-
-    def test_C13_address_space(self):
-        """One arena: what is refused is refused to all threads alike."""
-        self.start_with_a_session({"MALLOC_ARENA_MAX": "1"})
-        stalled = [self.session(keep=False, receive_buffer=4096, timeout=30) for _ in range(STALLED)]
-        _, hard = resource.prlimit(self.proxy.pid, resource.RLIMIT_AS)
-        resource.prlimit(self.proxy.pid, resource.RLIMIT_AS, (self.proxy.process.address_space(), hard))
-        sending = [threading.Thread(target=self.send_what_fits, args=(server,)) for _, server in stalled]
-        for thread in sending:
-            thread.start()
-        self.upstream.script, self.upstream.forgive_errors = honest_server, True
-        refused = 0
-        for _ in range(REFUSED):
-            refused += not self.serves()
-            self.roundtrip()
-        self.assertGreater(refused, 0, "this test has not tested what it claims")
-        resource.prlimit(self.proxy.pid, resource.RLIMIT_AS, (hard, hard))
-        for (client, _), thread in zip(stalled, sending):
-            client.reset()
-            thread.join()
-        self.end()
-
-    @staticmethod
-    def send_what_fits(server) -> None:
-        try:
-            server.send(LITERAL)
-        except (AssertionError, OSError):
-            pass
 
 
 if __name__ == "__main__":
