@@ -25,7 +25,7 @@ constexpr std::string_view unix_prefix = "unix:";
 constexpr milliseconds shortest_idle = 31min;  // RFC 9051 section 5.4 grants a client 30 minutes of silence
 constexpr milliseconds shortest_interval = 100ms;
 constexpr std::uint64_t least_relay_buffers = 16 << 20;  // a few sessions with full buffers per worker
-constexpr std::uint64_t least_memory = 64 << 20;         // less than a process with its libraries needs
+constexpr std::uint64_t least_memory = 32 << 20;         // less than a process with its libraries needs
 
 class Checks {
  public:

@@ -92,7 +92,7 @@ void EventLoop::post(std::function<void()> task) {
 }
 
 void EventLoop::run() {
-  while (!stopped_) turn();
+  for (stopped_ = false; !stopped_;) turn();
   bury();
 }
 

@@ -58,7 +58,7 @@ class EventLoop {
   // From any thread: runs `task` in the loop. Throws std::bad_alloc, and then does not.
   void post(std::function<void()> task);
   void run();
-  // From the loop's thread: run() returns after this turn.
+  // From the loop's thread: run() returns after this turn, and may be called again.
   void stop() noexcept { stopped_ = true; }
 
  private:

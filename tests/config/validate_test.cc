@@ -221,9 +221,9 @@ TEST(Validate, Limits) {
   EXPECT_THAT(after([](Config& c) { c.limits.relay_buffers = (16 << 20) - 1; }),
               ElementsAre(problem("limits.relay_buffers", "at least 16MiB")));
   EXPECT_THAT(after([](Config& c) { c.limits.relay_buffers = 16 << 20; }), IsEmpty());
-  EXPECT_THAT(after([](Config& c) { c.limits.memory = (64 << 20) - 1; }),
-              ElementsAre(problem("limits.memory", "0 or at least 64MiB")));
-  EXPECT_THAT(after([](Config& c) { c.limits.memory = 64 << 20; }), IsEmpty());
+  EXPECT_THAT(after([](Config& c) { c.limits.memory = (32 << 20) - 1; }),
+              ElementsAre(problem("limits.memory", "0 or at least 32MiB")));
+  EXPECT_THAT(after([](Config& c) { c.limits.memory = 32 << 20; }), IsEmpty());
 }
 
 TEST(Validate, AddressesOfAListener) {

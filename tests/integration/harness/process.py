@@ -39,6 +39,10 @@ class Process:
         """Octets mapped, touched or not."""
         return int(self._status("VmSize").split()[0]) * 1024
 
+    def peak_rss(self) -> int:
+        """The most octets that ever were resident."""
+        return int(self._status("VmHWM").split()[0]) * 1024
+
     def cpu_seconds(self) -> float:
         """User and system, all threads, by the process's own clock: clock_getcpuclockid(3)."""
         return time.clock_gettime(~self.pid << 3 | 2)

@@ -1,0 +1,179 @@
+// A worker with a server beside it and a clock moved by hand: what sessions wait for in minutes.
+#include "proxy/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <optional>
+#include <vector>
+
+#include "proxy/limits.h"
+#include "tests/proxy/peers.h"
+#include "tests/support/event_count.h"
+
+namespace imapmeter::proxy {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::atomic<std::int64_t> moved{0};  // nanoseconds by which the hand is ahead
+TimePoint hand() { return std::chrono::steady_clock::now() + std::chrono::nanoseconds(moved.load()); }
+
+struct Told final : Observer {
+  void on_accepted() noexcept override { ++accepted; }
+  void on_handshake(const Handshake&) noexcept override {}
+  void on_upstream_connect(std::size_t, ConnectResult) noexcept override {}
+  void on_upstream_sessions(std::size_t, int) noexcept override {}
+  void on_bytes(imap::Direction, std::size_t) noexcept override {}
+  void on_authored(Authored) noexcept override { ++authored; }
+  void on_blocked(Side, int, std::chrono::nanoseconds) noexcept override {}
+  void on_relay_delay(imap::Direction, std::chrono::nanoseconds) noexcept override {}
+  void on_auth_attempt(const SessionFacts&, const imap::AuthAttempt&) noexcept override {}
+  void on_closed(const Closed& closed) noexcept override { reason = closed.reason; }
+
+  int accepted = 0;
+  int authored = 0;
+  std::optional<CloseReason> reason;
+};
+
+// Events of one thread: the test runs the loop, turn by turn.
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() : listening_({"127.0.0.1", 0}) {
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->listeners.push_back({"default", nullptr, 0, config::Capabilities::auto_});
+    snapshot->upstreams.emplace_back();
+    snapshot->upstreams[0].servers.push_back({"server", "127.0.0.1", {local_address(listening_.fd())}});
+    snapshot->upstreams[0].state = std::make_shared<UpstreamState>(1);
+    snapshot->timeouts.idle = 31min;
+    snapshot->timeouts.preauth = 3min;
+    snapshot_ = snapshot;
+    std::vector<ListenerContext> contexts(1);
+    contexts[0].observer = &told_;
+    contexts[0].imap_observer = &heard_;
+    workers_.push_back(std::make_unique<Worker>(0, std::move(contexts), 1, 16 << 20, load_, limits_, workers_, hand));
+    worker().prepare(snapshot_, {});
+  }
+  ~WorkerTest() override { worker().force(); }
+  Worker& worker() { return *workers_[0]; }
+
+  // Turns until `done`, in no more than five real seconds.
+  template <class Done>
+  void turn_until(Done done) {
+    const auto give_up = std::chrono::steady_clock::now() + 5s;
+    while (!done()) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+      turn();
+    }
+  }
+  // What is ready or due now, and nothing else.
+  void turn() {
+    worker().loop.post([this] { worker().loop.stop(); });
+    worker().loop.run();
+  }
+  void pass(std::chrono::nanoseconds time) {
+    moved += time.count();
+    for (int i = 0; i < 3; ++i) turn();
+  }
+
+  void accept() {
+    auto [near, far] = test::socket_pair();
+    client_ = std::move(far);
+    load_.total = 1;
+    load_.per_worker[0] = 1;
+    worker().adopt(std::move(near), 0, {});
+    turn_until([this] {
+      server_ = Fd(accept4(listening_.fd(), nullptr, nullptr, SOCK_NONBLOCK));
+      return static_cast<bool>(server_);
+    });
+  }
+  void server_says(const std::string& text) {
+    test::write_all(server_.get(), text);
+    expect_at(client_, text);
+  }
+  void client_says(const std::string& text) {
+    test::write_all(client_.get(), text);
+    expect_at(server_, text);
+  }
+  void expect_at(const Fd& end, const std::string& text) {
+    std::string got;
+    turn_until([&] { return (got += test::read_all(end.get())).size() >= text.size(); });
+    EXPECT_EQ(got, text);
+  }
+  void log_in() {
+    client_says("a LOGIN u p\r\n");
+    server_says("a OK welcome\r\n");
+  }
+
+  Told told_;
+  imapmeter::test::EventCount heard_;
+  ListeningSocket listening_;
+  std::shared_ptr<const Snapshot> snapshot_;
+  Load load_{1};
+  Limits limits_{config::Limits{}, {false}, 1};
+  std::vector<std::unique_ptr<Worker>> workers_;
+  Fd client_;
+  Fd server_;
+};
+
+TEST_F(WorkerTest, WhoDoesNotLogInIsClosedAfterThePreauthTime) {
+  accept();
+  server_says("* OK ready\r\n");
+  pass(2min);
+  client_says("a CAPABILITY\r\n");  // talking is not logging in
+  server_says("* CAPABILITY IMAP4rev1\r\na OK done\r\n");
+  pass(59s);
+  EXPECT_FALSE(told_.reason);
+  pass(2s);
+  EXPECT_EQ(told_.reason, CloseReason::preauth_timeout);
+  EXPECT_EQ(told_.authored, 0) << "nothing is said in the middle of a session";
+  EXPECT_EQ(test::read_all(client_.get()), "");
+}
+
+// It counts from the greeting, which has a time of its own.
+TEST_F(WorkerTest, ThePreauthTimeBeginsWithTheGreeting) {
+  accept();
+  pass(25s);
+  server_says("* OK ready\r\n");
+  pass(3min - 1s);
+  EXPECT_FALSE(told_.reason);
+  pass(2s);
+  EXPECT_EQ(told_.reason, CloseReason::preauth_timeout);
+}
+
+TEST_F(WorkerTest, WhoHasLoggedInMayBeSilentForTheIdleTime) {
+  accept();
+  server_says("* OK ready\r\n");
+  log_in();
+  pass(31min - 1s);
+  EXPECT_FALSE(told_.reason);
+  server_says("* 5 EXISTS\r\n");  // either direction will do
+  pass(31min - 1s);
+  EXPECT_FALSE(told_.reason);
+  client_says("b NOOP\r\n");
+  pass(31min - 1s);
+  EXPECT_FALSE(told_.reason);
+  pass(2s);
+  EXPECT_EQ(told_.reason, CloseReason::idle_timeout);
+  EXPECT_EQ(told_.authored, 0);
+}
+
+TEST_F(WorkerTest, APreauthGreetingIsALogin) {
+  accept();
+  server_says("* PREAUTH welcome\r\n");
+  pass(30min);
+  EXPECT_FALSE(told_.reason);
+}
+
+// It may have logged in where nobody could see it.
+TEST_F(WorkerTest, AnOpaqueSessionHasNoPreauthTime) {
+  accept();
+  server_says(std::string("\0binary", 7) + "\r\n");
+  pass(30min);
+  EXPECT_FALSE(told_.reason);
+  pass(2min);
+  EXPECT_EQ(told_.reason, CloseReason::idle_timeout);
+}
+
+}  // namespace
+}  // namespace imapmeter::proxy
