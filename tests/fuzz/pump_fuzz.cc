@@ -206,6 +206,7 @@ void conclude(Relay& relay) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace imapmeter::fuzz;
   static imapmeter::proxy::ThreadBuffers buffers;
+  pattern();  // made before allocations are counted, whichever input comes first
   Input input(data, size);
   Relay relay(buffers, (input.options & holding) != 0 ? input.seed % 65U : 0);
   while (input.wire.size() >= 2) {

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <vector>
 
 #include "tests/fuzz/fuzzing.h"
@@ -9,9 +10,12 @@
 int main(int argc, char** argv) {
   std::size_t inputs = 0;
   for (int i = 1; i < argc; ++i) {
+    std::set<std::filesystem::path> files;  // in the same order on every file system
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
-      if (!entry.is_regular_file()) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
+      if (entry.is_regular_file()) files.insert(entry.path());
+    }
+    for (const auto& path : files) {
+      std::ifstream file(path, std::ios::binary);
       const std::vector<char> octets((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
       LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(octets.data()), octets.size());
       ++inputs;
