@@ -1,8 +1,9 @@
-// CommandScanner: the same tokens at any cut, whatever the server does meanwhile. In the wire, octets from 0xfa on are
-// the server's doings.
+// CommandScanner: the same tokens at any cut, whatever the server does meanwhile, and literals only where a line
+// announced one that was not rejected. In the wire, octets from 0xfa on are the server's doings.
 #include "proxy/imap/command_scanner.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/passage.h"
+#include "tests/fuzz/reference.h"
 
 namespace imapmeter::fuzz {
 namespace {
@@ -27,6 +28,35 @@ void act(imap::CommandScanner& scanner, std::uint8_t order) {
   }
 }
 
+// Literals by the client's octets and the server's doings alone.
+class Literals {
+ public:
+  void on_order(std::uint8_t order, bool waiting) noexcept {
+    if (!waiting) return;
+    if (order == 0xfa) parts_.begin_literal(announced_.size);
+    if (order == 0xfb) announced_ = {};
+  }
+  void on_scan(std::span<const char> octets, imap::CommandScanner::Scan scan, const imap::CommandScanner& scanner) {
+    if (scan.token == Token::literal) return parts_.take_literal(scan.taken);
+    if (scan.token == Token::impatient) {
+      REQUIRE(announced_.there);
+      return parts_.begin_literal(announced_.size);
+    }
+    parts_.take(octets.first(scan.taken));
+    if (scan.token == Token::more) return;
+    announced_ = reference_marker(parts_.end());
+    REQUIRE(announced_.there || !(scanner.waiting() || scanner.command_open()));
+    REQUIRE(announced_.too_large || scan.token != Token::unreadable);
+    if (scanner.read_as() == Expect::sasl) return;
+    REQUIRE(!announced_.plus || !scanner.waiting());
+    if (announced_.plus) parts_.begin_literal(announced_.size);
+  }
+
+ private:
+  Parts parts_;
+  Marker announced_;  // by the part that ended last
+};
+
 // What the scanner said.
 struct Heard {
   Trace trace;
@@ -45,11 +75,12 @@ struct Heard {
 };
 
 // False: unreadable.
-bool feed(imap::CommandScanner& scanner, std::span<const char> octets, Heard& heard) {
+bool feed(imap::CommandScanner& scanner, std::span<const char> octets, Heard& heard, Literals& literals) {
   while (!octets.empty()) {
     const imap::CommandScanner::Scan scan = scanner.scan(octets, 12345);
     REQUIRE(scan.taken <= octets.size());
     REQUIRE(scan.taken > 0 || scan.token == Token::impatient);
+    literals.on_scan(octets, scan, scanner);
     octets = octets.subspan(scan.taken);
     if (scan.token == Token::more) continue;
     if (scan.token == Token::literal) {
@@ -65,14 +96,18 @@ bool feed(imap::CommandScanner& scanner, std::span<const char> octets, Heard& he
 Trace run(std::string_view wire, Cutter cutter) {
   static Scratch scratch;
   Heard heard;
+  Literals literals;
   imap::CommandScanner scanner;
   Script script(wire, 0xfa);
   Script::Step step;
   while (script.next(step)) {
-    if (step.order != 0) act(scanner, step.order);
+    if (step.order != 0) {
+      literals.on_order(step.order, scanner.waiting());
+      act(scanner, step.order);
+    }
     while (!step.piece.empty()) {
       const std::size_t chunk = cutter.next(step.piece.size());
-      if (!feed(scanner, scratch.lay(step.piece.substr(0, chunk)), heard)) return heard.trace;
+      if (!feed(scanner, scratch.lay(step.piece.substr(0, chunk)), heard, literals)) return heard.trace;
       step.piece.remove_prefix(chunk);
     }
   }

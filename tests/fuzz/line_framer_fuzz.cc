@@ -1,35 +1,10 @@
 // LineFramer against a reference that keeps whole lines and reads every octet.
 #include "proxy/imap/line_framer.h"
 #include "tests/fuzz/fuzzing.h"
+#include "tests/fuzz/reference.h"
 
 namespace imapmeter::fuzz {
 namespace {
-
-struct Marker {
-  bool there = false;
-  bool plus = false;
-  bool too_large = false;
-  std::uint64_t size = 0;
-};
-
-// `content` is a line without its LF.
-Marker reference_marker(std::string_view content) {
-  Marker marker;
-  if (content.ends_with('\r')) content.remove_suffix(1);
-  if (!content.ends_with('}')) return marker;
-  content.remove_suffix(1);
-  marker.plus = content.ends_with('+');
-  if (marker.plus) content.remove_suffix(1);
-  const std::size_t open = content.find_last_not_of("0123456789");
-  if (open == std::string_view::npos || content[open] != '{' || open + 1 == content.size()) return {};
-  marker.there = true;
-  for (const char digit : content.substr(open + 1)) {
-    if (marker.size > 922337203685477580U || (marker.size == 922337203685477580U && digit > '7'))
-      marker.too_large = true;
-    marker.size = marker.size * 10 + static_cast<std::uint64_t>(digit - '0');
-  }
-  return marker;
-}
 
 bool reference_quote_open(std::string_view content) {
   bool open = false;

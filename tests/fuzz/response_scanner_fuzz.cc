@@ -1,10 +1,14 @@
-// ResponseScanner, with the capability filter as the tracker uses it: the same tokens at any cut.
+// ResponseScanner, with the capability filter as the tracker uses it: the same tokens at any cut, and literals in data
+// and BADCHARSET only.
+#include <algorithm>
 #include <string>
 
 #include "proxy/imap/capability_filter.h"
+#include "proxy/imap/octets.h"
 #include "proxy/imap/response_scanner.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/passage.h"
+#include "tests/fuzz/reference.h"
 #include "tests/support/event_count.h"
 
 namespace imapmeter::fuzz {
@@ -22,6 +26,56 @@ std::string_view beginning(std::uint8_t options, std::uint8_t seed) {
   if ((options & 0xe0U) == 0x40 && seed >= 0xf8) return list;
   return {};
 }
+
+constexpr auto same_letter = [](char a, char b) { return imap::upper(a) == b; };
+
+// Data, by the first part of a line: `*` and something that is no status.
+bool is_data(std::string_view line) {
+  if (line.size() < 2 || line[0] != '*' || line[1] == '\r') return false;
+  if (line[1] != ' ') return true;
+  const std::string_view word = line.substr(2, std::min(line.find_first_of(" \r", 2), line.size()) - 2);
+  for (const std::string_view condition : {"", "OK", "NO", "BAD", "PREAUTH", "BYE"}) {
+    if (std::equal(word.begin(), word.end(), condition.begin(), condition.end(), same_letter))
+      return line.starts_with("*  ");
+  }
+  return true;
+}
+
+bool has_badcharset(std::string_view line) {
+  static constexpr std::string_view code = "[BADCHARSET ";
+  return std::search(line.begin(), line.end(), code.begin(), code.end(), same_letter) != line.end();
+}
+
+// Literals by the octets alone.
+class Literals {
+ public:
+  void skip(std::span<const char> octets) noexcept { parts_.take(octets); }
+  void distrust() noexcept { distrusted_ = true; }
+  void on_scan(std::span<const char> octets, imap::ResponseScanner::Scan scan) {
+    if (scan.token == Token::literal) return parts_.take_literal(scan.taken);
+    parts_.take(octets.first(scan.taken));
+    if (scan.token != Token::part && scan.token != Token::line) return;
+    const std::string_view part = parts_.end();
+    if (!further_) data_ = !first_line_ && is_data(part);
+    if (!further_) badcharset_ = has_badcharset(part);
+    const Marker marker = reference_marker(part);
+    further_ = scan.token == Token::part;
+    if (further_) {
+      REQUIRE(marker.there && !distrusted_ && (data_ || badcharset_));
+      return parts_.begin_literal(marker.size);
+    }
+    REQUIRE(!marker.there || !data_ || distrusted_);
+    first_line_ = distrusted_ = false;
+  }
+
+ private:
+  Parts parts_;
+  bool first_line_ = true;
+  bool further_ = false;  // not the first part of its line
+  bool data_ = false;
+  bool badcharset_ = false;
+  bool distrusted_ = false;
+};
 
 class Run {
  public:
@@ -64,12 +118,14 @@ class Run {
     if (filter_.in_list()) {
       const std::size_t taken = filter_.take(octets, output, &rules_, heard_);
       REQUIRE(taken <= octets.size());
+      literals_.skip(octets.first(taken));
       readable_ = scanner_.skip(taken);
       return taken;
     }
     const imap::ResponseScanner::Scan scan = scanner_.scan(octets, 12345);
     REQUIRE(scan.taken <= octets.size());
     REQUIRE(scan.taken > 0 || scan.token == Token::list || scan.token == Token::misfit);
+    literals_.on_scan(octets, scan);
     on_token(scan);
     return scan.taken;
   }
@@ -82,7 +138,10 @@ class Run {
     }
     trace_.add((literal_ << 8U) | static_cast<std::uint64_t>(scan.token));
     if (scan.token == Token::list) filter_.begin_list();
-    if (scan.token == Token::misfit || (distrust_ && scan.token == Token::tag)) scanner_.distrust_line();
+    if (scan.token == Token::misfit || (distrust_ && scan.token == Token::tag)) {
+      scanner_.distrust_line();
+      literals_.distrust();
+    }
     if (scan.token == Token::unreadable) readable_ = false;
     if (scan.token == Token::part) {
       trace_.add(scanner_.framer().marker().size());
@@ -107,6 +166,7 @@ class Run {
   imap::CapabilityFilter filter_;
   imap::CapabilityRules rules_;
   test::EventCount heard_;
+  Literals literals_;
   Trace trace_;
   std::uint64_t literal_ = 0;  // octets; told piecemeal
   bool readable_ = true;
