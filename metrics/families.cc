@@ -230,6 +230,25 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
   }
 }
 
+// Of the upstreams whose servers are checked.
+void health(FamilyWriter& out, const Snapshot& all) {
+  out.gauge("imapmeter_upstream_up", "1 where the last health check of the server succeeded.");
+  for (const auto& upstream : all.upstreams) {
+    if (!upstream.checked) continue;
+    for (const auto& [server, health] : upstream.health)
+      out.add({{"upstream", upstream.name}, {"server", server}}, std::uint64_t{health.last_succeeded ? 1U : 0U});
+  }
+  out.counter("imapmeter_upstream_health_checks_total",
+              "Health checks of the server: connect, TLS, a greeting OK or PREAUTH. They are in no other family.");
+  for (const auto& upstream : all.upstreams) {
+    if (!upstream.checked) continue;
+    for (const auto& [server, health] : upstream.health) {
+      out.add({{"upstream", upstream.name}, {"server", server}, {"result", "ok"}}, health.ok);
+      out.add({{"upstream", upstream.name}, {"server", server}, {"result", "failed"}}, health.failed);
+    }
+  }
+}
+
 void limits(FamilyWriter& out, const Snapshot& all) {
   out.gauge(
       "imapmeter_limit",
@@ -296,6 +315,7 @@ std::vector<prometheus::MetricFamily> families(const Snapshot& snapshot) {
   delays(out, snapshot);
   tls(out, snapshot);
   upstreams(out, snapshot);
+  health(out, snapshot);
   limits(out, snapshot);
   info(out, snapshot);
   if (snapshot.process) process(out, *snapshot.process);

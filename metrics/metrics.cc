@@ -11,6 +11,7 @@ namespace imapmeter::metrics {
 
 Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build, Clock clock)
     : clock_(clock), build_(std::move(build)), upstreams_(config.upstreams), certificates_(config.listeners.size()) {
+  for (const config::Upstream& upstream : upstreams_) health_.emplace_back(upstream.servers.size());
   for (const config::Listener& listener : config.listeners) {
     const auto upstream = std::find_if(upstreams_.begin(), upstreams_.end(),
                                        [&](const config::Upstream& u) { return u.name == listener.upstream; });
@@ -23,6 +24,23 @@ Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build
     }
     listeners_.push_back(std::move(slot));
   }
+}
+
+void Metrics::note_health_check(std::size_t upstream, std::size_t server, bool succeeded, bool up) {
+  const std::lock_guard lock(mutex_);
+  ServerHealth& health = health_.at(upstream).at(server);
+  health.up = up;
+  health.last_succeeded = succeeded;
+  ++(succeeded ? health.ok : health.failed);
+}
+
+std::optional<bool> Metrics::is_usable(std::string_view upstream) const {
+  const auto found =
+      std::find_if(upstreams_.begin(), upstreams_.end(), [&](const auto& u) { return u.name == upstream; });
+  if (found == upstreams_.end()) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  const auto& health = health_[static_cast<std::size_t>(found - upstreams_.begin())];
+  return std::any_of(health.begin(), health.end(), [](const ServerHealth& each) { return each.up; });
 }
 
 Shard& Metrics::shard(unsigned worker, std::size_t listener) { return *listeners_.at(listener).shards.at(worker); }
@@ -60,6 +78,7 @@ Snapshot Metrics::snapshot() const {
     UpstreamSnapshot& to = snapshot.upstreams.emplace_back();
     to.name = upstream.name;
     to.tls_verified = upstream.tls && !upstream.insecure_skip_certificate_verification;
+    to.checked = upstream.health_check.interval.count() != 0;
     for (const config::Address& server : upstream.servers) to.servers[config::to_string(server)];
   }
   for (const ListenerSlot& slot : listeners_) {
@@ -75,6 +94,10 @@ Snapshot Metrics::snapshot() const {
   snapshot.relay_buffer_bytes = relay_buffers_();
   const std::lock_guard lock(mutex_);
   snapshot.limits = limits_;
+  for (std::size_t i = 0; i < health_.size(); ++i) {
+    for (std::size_t server = 0; server < health_[i].size(); ++server)
+      snapshot.upstreams[i].health[config::to_string(upstreams_[i].servers[server])] = health_[i][server];
+  }
   for (std::size_t i = 0; i < certificates_.size(); ++i) snapshot.listeners[i].certificates = certificates_[i];
   snapshot.process = process_.read();
   return snapshot;

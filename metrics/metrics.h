@@ -10,7 +10,9 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,6 +42,10 @@ class Metrics final : public prometheus::Collectable {
   void ask_for_dropped_lines(std::function<std::uint64_t()> dropped) { dropped_lines_ = std::move(dropped); }
   // A limit that is in force, "all" where it is not one of a listener's.
   void set_limit(const std::string& listener, const std::string& limit, std::uint64_t value);
+  // A server was asked for its greeting: whether it gave one, and whether it counts as up now. From the control thread.
+  void note_health_check(std::size_t upstream, std::size_t server, bool succeeded, bool up);
+  // Whether a server of the upstream counts as up; nothing where no upstream has that name.
+  std::optional<bool> is_usable(std::string_view upstream) const;
   // Tells the octets that sessions keep now; on any thread. Before the first look.
   void set_relay_buffers(std::function<std::uint64_t()> lent) { relay_buffers_ = std::move(lent); }
 
@@ -68,6 +74,7 @@ class Metrics final : public prometheus::Collectable {
   mutable std::mutex mutex_;
   std::vector<std::map<std::string, double>> certificates_;  // by listener
   std::vector<LimitSnapshot> limits_;
+  std::vector<std::vector<ServerHealth>> health_;  // by upstream and server
   mutable ProcessReader process_;
 };
 

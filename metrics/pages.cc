@@ -9,7 +9,7 @@ constexpr const char* index_text =
     "imapmeter\n"
     "/metrics        Prometheus text format\n"
     "/livez          200 while the process is alive\n"
-    "/readyz         200 while the listeners accept, else 503\n"
+    "/readyz         200 while the listeners accept, else 503; with ?upstream=NAME also 503 without a usable server\n"
     "/api/v1/status  totals, rates and build as JSON\n";
 
 Page not_found() { return {404, "text/plain; charset=utf-8", "not found\n"}; }
@@ -30,13 +30,7 @@ Page Pages::get(std::string_view target, Exposure exposure) const {
     page.body = "alive\n";
     return page;
   }
-  // A query asks for more than this page knows (the state of one upstream): no answer is better than a wrong one.
-  if (target == "/readyz") {
-    const bool ready = ready_();
-    page.status = ready ? 200 : 503;
-    page.body = ready ? "ready\n" : "not ready\n";
-    return page;
-  }
+  if (path == "/readyz") return readiness(target.substr(path.size()));
   if (exposure != Exposure::local) return not_found();
 
   if (path == "/") {
@@ -49,6 +43,20 @@ Page Pages::get(std::string_view target, Exposure exposure) const {
     return page;
   }
   return not_found();
+}
+
+// For load balancers: `query` may name an upstream. Any other query asks for more than is known here.
+Page Pages::readiness(std::string_view query) const {
+  constexpr std::string_view of_upstream = "?upstream=";
+  bool ready = ready_();
+  if (query.starts_with(of_upstream)) {
+    const std::optional<bool> usable = metrics_.is_usable(query.substr(of_upstream.size()));
+    if (!usable) return {404, "text/plain; charset=utf-8", "no upstream has this name\n"};
+    ready = ready && *usable;
+  } else if (!query.empty()) {
+    return not_found();
+  }
+  return {ready ? 200U : 503U, "text/plain; charset=utf-8", ready ? "ready\n" : "not ready\n"};
 }
 
 }  // namespace imapmeter::metrics

@@ -31,6 +31,8 @@ class Pages {
   Page get(std::string_view target, Exposure exposure) const;
 
  private:
+  Page readiness(std::string_view query) const;
+
   const Metrics& metrics_;
   std::function<bool()> ready_;
 };

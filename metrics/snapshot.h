@@ -29,9 +29,18 @@ struct ListenerSnapshot {
   std::map<std::string, double> certificates;  // file name -> notAfter, seconds since the epoch
 };
 
+struct ServerHealth {
+  bool up = true;               // sessions go there first; by its checks, or until they have said otherwise
+  bool last_succeeded = false;  // the last check
+  std::uint64_t ok = 0;
+  std::uint64_t failed = 0;
+};
+
 struct UpstreamSnapshot {
   std::string name;
   bool tls_verified = false;
+  bool checked = true;                          // by health checks
+  std::map<std::string, ServerHealth> health;   // by host:port as configured
   std::map<std::string, ServerTotals> servers;  // by host:port as configured
 };
 

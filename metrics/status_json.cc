@@ -72,6 +72,7 @@ json upstream(const UpstreamSnapshot& from) {
   json servers = json::array();
   for (const auto& [server, totals] : from.servers) {
     servers.push_back({{"server", server},
+                       {"up", from.health.at(server).up},
                        {"sessions", static_cast<std::int64_t>(totals.sessions)},
                        {"connects", by<proxy::ConnectResult>(totals.connects)}});
   }

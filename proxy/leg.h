@@ -26,8 +26,8 @@ struct ThreadBuffers {
   // `share`: what the thread's sessions may keep, all together.
   explicit ThreadBuffers(std::uint64_t share = std::uint64_t{256} << 20) : budget(share) {}
 
-  std::unique_ptr<char[]> plain = std::make_unique<char[]>(headroom + max_quantum);
-  std::unique_ptr<char[]> out = std::make_unique<char[]>(out_capacity);
+  std::unique_ptr<char[]> plain = std::make_unique_for_overwrite<char[]>(headroom + max_quantum);
+  std::unique_ptr<char[]> out = std::make_unique_for_overwrite<char[]>(out_capacity);
   std::size_t out_size = 0;
   BufferBudget budget;
   static constexpr unsigned timed_turns = 64;

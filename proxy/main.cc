@@ -20,6 +20,7 @@
 #include "config/args.h"
 #include "metrics/admin_server.h"
 #include "metrics/metrics.h"
+#include "proxy/health_check.h"
 #include "proxy/log.h"
 #include "proxy/observer_pair.h"
 #include "proxy/privileges.h"
@@ -66,10 +67,10 @@ metrics::BuildInfo build_info() {
   return {IMAPMETER_VERSION, IMAPMETER_REVISION, OpenSSL_version(OPENSSL_VERSION_STRING), BOOST_LIB_VERSION};
 }
 
-// Everything that runs on the control thread: look-ups, signals, the drain's clock.
+// Everything that runs on the control thread: look-ups, health checks, signals, the drain's clock.
 class Control {
  public:
-  Control(const config::Config& config, proxy::Server& server)
+  Control(const config::Config& config, proxy::Server& server, metrics::Metrics& metrics)
       : config_(config),
         server_(server),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
@@ -83,6 +84,12 @@ class Control {
                               [this, upstream, number](std::vector<proxy::SocketAddress> addresses) {
                                 server_.set_addresses(upstream, number, std::move(addresses));
                               });
+      const config::HealthCheck& settings = config.upstreams[upstream].health_check;
+      for (std::size_t number = 0; settings.interval.count() != 0 && number < servers.size(); ++number)
+        health_checks_.emplace_back(context_, health_buffers_, server.upstream(upstream), number, settings,
+                                    [&metrics, upstream, number](bool succeeded, bool up) {
+                                      metrics.note_health_check(upstream, number, succeeded, up);
+                                    });
     }
   }
 
@@ -122,6 +129,7 @@ class Control {
     await_signal();
     await_rotation();
     await_watch();
+    for (proxy::HealthCheck& each : health_checks_) each.start();
   }
 
   void await_signal() {
@@ -174,6 +182,8 @@ class Control {
   asio::steady_timer ticket_timer_;
   asio::steady_timer watch_timer_;
   std::list<proxy::NameLookup> lookups_;
+  proxy::ThreadBuffers health_buffers_;
+  std::list<proxy::HealthCheck> health_checks_;
 };
 
 // imapmeter_limit: what is in force. A limit that is off has no series.
@@ -236,7 +246,7 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
     for (const proxy::ServedCertificate& each : server.certificates(listener))
       metrics.set_certificate_expiry(listener, each.name, each.not_after);
 
-  Control control(config, server);
+  Control control(config, server, metrics);
   metrics::AdminServer admin(config.metrics, config.admin, metrics, [&control] { return !control.draining.load(); });
   for (const std::string& each : warnings) proxy::log_warning("{}", each);
 

@@ -38,6 +38,9 @@ class Server {
   std::vector<ListenedAddress> addresses() const;
   std::vector<ServedCertificate> certificates(std::size_t listener) const;
 
+  // What is known of an upstream now, on the control thread.
+  const UpstreamTarget& upstream(std::size_t number) const { return settings_.upstreams[number]; }
+
   // From the control thread. New addresses of a server; sessions that begin from now on use them.
   void set_addresses(std::size_t upstream, std::size_t server, std::vector<SocketAddress> addresses);
   void start();

@@ -49,11 +49,6 @@ LogClass log_class(CloseReason limit) noexcept {
   }
 }
 
-bool is_certificate(HandshakeResult result) noexcept {
-  return result == HandshakeResult::certificate_expired || result == HandshakeResult::certificate_name ||
-         result == HandshakeResult::certificate_untrusted;
-}
-
 struct ConnectFailure {
   CloseReason reason;
   ConnectResult result;

@@ -215,6 +215,11 @@ HandshakeResult handshake_failure(SSL& ssl, Io status) noexcept {
   return HandshakeResult::other;
 }
 
+bool is_certificate(HandshakeResult result) noexcept {
+  return result == HandshakeResult::certificate_expired || result == HandshakeResult::certificate_name ||
+         result == HandshakeResult::certificate_untrusted;
+}
+
 TlsVersion tls_version(const SSL& ssl) noexcept {
   return SSL_version(&ssl) == TLS1_3_VERSION ? TlsVersion::tls1_3 : TlsVersion::tls1_2;
 }

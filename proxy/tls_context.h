@@ -49,6 +49,8 @@ bool expect_server(SSL& ssl, const std::string& host) noexcept;
 
 // Why a handshake failed; to be asked right after Leg::handshake() returned `status`.
 HandshakeResult handshake_failure(SSL& ssl, Io status) noexcept;
+// Whether it failed because of the peer's certificate.
+bool is_certificate(HandshakeResult result) noexcept;
 TlsVersion tls_version(const SSL& ssl) noexcept;
 
 // The text of the oldest OpenSSL error, without octets of a peer.

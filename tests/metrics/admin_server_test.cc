@@ -93,7 +93,22 @@ TEST_F(AdminServerTest, SaysWhetherItIsAliveAndReady) {
   EXPECT_EQ(http_get(open(), "/livez").status, 200);
   ready_ = true;
   EXPECT_EQ(http_get(open(), "/readyz").status, 200);
-  EXPECT_EQ(http_get(open(), "/readyz?upstream=dovecot").status, 404);  // never a wrong "ready"
+  EXPECT_EQ(http_get(open(), "/readyz?other=query").status, 404);  // never a wrong "ready"
+}
+
+TEST_F(AdminServerTest, SaysWhetherAnUpstreamIsUsable) {
+  start();
+  EXPECT_EQ(http_get(open(), "/readyz?upstream=dovecot").status, 200);  // no check has said otherwise
+  EXPECT_EQ(http_get(open(), "/readyz?upstream=nobody").status, 404);
+  metrics_.note_health_check(0, 0, false, false);
+  EXPECT_EQ(http_get(open(), "/readyz?upstream=dovecot").status, 200);
+  metrics_.note_health_check(0, 1, false, false);
+  EXPECT_EQ(http_get(open(), "/readyz?upstream=dovecot").status, 503);
+  EXPECT_EQ(http_get(open(), "/readyz").status, 200);
+  metrics_.note_health_check(0, 1, true, true);
+  EXPECT_EQ(http_get(admin(), "/readyz?upstream=dovecot").status, 200);
+  ready_ = false;
+  EXPECT_EQ(http_get(open(), "/readyz?upstream=dovecot").status, 503);
 }
 
 TEST_F(AdminServerTest, ServesTheOperatorOnAdminOnly) {

@@ -63,6 +63,8 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_tls_handshakes_total", 2 * (4 + 14)},
       {"imapmeter_upstream_connects_total", 2 * 10},
       {"imapmeter_upstream_sessions", 2},
+      {"imapmeter_upstream_up", 2},
+      {"imapmeter_upstream_health_checks_total", 2 * 2},
   };
   for (const auto& [name, count] : shown) {
     ASSERT_TRUE(read.families.contains(name)) << name;
@@ -131,6 +133,7 @@ TEST(Families, LabelValuesAreThoseOfTheContract) {
          "ok timeout eof reset not_tls version cipher alpn sni certificate_missing certificate_expired "
          "certificate_untrusted certificate_name alert other");
   expect("imapmeter_upstream_connects_total", "server", "mail.example.org:993 [2001:db8::1]:1993");
+  expect("imapmeter_upstream_health_checks_total", "result", "ok failed");
   expect("imapmeter_upstream_connects_total", "result",
          "ok dns refused timeout tls certificate starttls greeting reset source_ports");
 
@@ -206,7 +209,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 37U);
+  EXPECT_EQ(read.families.size(), 39U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;
