@@ -91,7 +91,9 @@ void Leg::open(Fd fd, ThreadBuffers& buffers) noexcept {
   buffers_ = &buffers;
   // Nothing of a connection that this leg had before.
   readable_ = writable_ = true;
-  hung_up_ = drained_ = fin_ = reset_ = broken_ = read_waits_ = false;
+  hung_up_ = drained_ = fin_ = reset_ = timed_out_ = broken_ = false;
+  key_updates_ = 0;
+  rekeying_ = starved_ = read_waits_ = false;
 }
 
 bool Leg::start_tls(SSL_CTX& context, bool as_server) noexcept {

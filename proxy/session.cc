@@ -108,7 +108,6 @@ void Session::advance() {
 void Session::start_relay() {
   state_ = State::relay;
   relaying_ = true;
-  claimed_destination_.reset();
   state_since_ = progress_ = now();
   relay();
 }
@@ -212,6 +211,7 @@ void Session::watch_greeting() {
   if (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque) return;
   state_since_ = now();
   if (tracker_.greeting_seen()) facts_->end_step(Step::greeting);
+  claimed_destination_.reset();  // no other server is going to be told
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number(), server_).keep(*upstream_.ssl());
   const bool welcome = unread || tracker_.state() == imap::SessionState::not_authenticated ||
                        tracker_.state() == imap::SessionState::authenticated;

@@ -168,7 +168,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   int unacknowledged_ = 0;                           // by the client's system, when the half-close deadline last looked
-  std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until the relay
+  std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until a greeting
   Slots slots_;
   std::uint16_t listener_;
   std::uint16_t server_ = 0;   // of the upstream's servers

@@ -17,7 +17,7 @@ namespace imapmeter::proxy {
 
 // On the way from accept to login, in this order; those that a session does not need are not taken.
 enum class Step : std::uint8_t {
-  client_tls,    // from accept
+  client_tls,    // from accept, or from the end of the PROXY header
   connect,       // to the server; other servers that were tried before it included
   upstream_tls,  // with it
   greeting,      // from the connection, TLS included where there is TLS, to the greeting

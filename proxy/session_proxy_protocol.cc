@@ -32,14 +32,18 @@ void Session::read_proxy_header() {
   const ProxyHeader header = parse_proxy_header(beginning);
   OPENSSL_cleanse(beginning.data(), beginning.size());
   if (header.status == ProxyHeader::Status::malformed) return refuse_proxy_header("malformed");
-  if (header.status == ProxyHeader::Status::need_more)
-    return client_.hung_up() ? force_close(CloseReason::client_eof) : void();
+  if (header.status == ProxyHeader::Status::need_more) {
+    if (!client_.hung_up()) return;
+    // Octets that came before an RST are read before its error.
+    return force_close(socket_error(client_.fd()) == 0 ? CloseReason::client_eof : CloseReason::client_reset);
+  }
   if (recv(client_.fd(), room.data(), header.octets, 0) != static_cast<ssize_t>(header.octets))
     return force_close(CloseReason::client_reset);
   if (header.proxied) {
     facts_->client = header.source;
     claimed_destination_ = std::make_unique<IpEndpoint>(header.destination);
   }
+  facts_->step_began = std::chrono::steady_clock::now();  // the wait for the header is none of the client's TLS
   begin_client();
 }
 

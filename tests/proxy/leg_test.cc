@@ -1,6 +1,8 @@
 #include "proxy/leg.h"
 
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include "tests/proxy/peers.h"
@@ -207,6 +209,61 @@ TEST(KeyUpdateFlood, OneReadIsBoundedAndNothingIsLost) {
     all.append(room.data(), leg.read(room).octets);
   }
   EXPECT_EQ(all, "after");
+}
+
+// After a failover the leg to the server is opened anew.
+TEST(ReopenedLeg, IsNotStarved) {
+  ThreadBuffers no_room(0);
+  auto [near, far] = socket_pair();
+  Leg leg;
+  leg.open(std::move(near), no_room);
+  const std::string block(max_quantum, 'x');
+  while (leg.write(block) == Io::ok) continue;
+  ASSERT_TRUE(leg.starved());
+  leg.close();
+  auto [next_near, next_far] = socket_pair();
+  leg.open(std::move(next_near), no_room);
+  EXPECT_FALSE(leg.starved());
+}
+
+TEST(ReopenedLeg, HasNotTimedOut) {
+  ThreadBuffers buffers;
+  auto [near, far] = test::tcp_pair();
+  const int fd = near.get();
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 1);
+  Leg leg;
+  leg.open(std::move(near), buffers);
+  const std::string block(max_quantum, 'x');
+  while (leg.write(block) == Io::ok) continue;  // the peer takes no more: TCP gives it up
+  pollfd failed{.fd = fd, .events = 0, .revents = 0};
+  ASSERT_EQ(poll(&failed, 1, 30'000), 1);
+  leg.on_events(EPOLLERR);
+  Io end = Io::ok;
+  read_leg(leg, buffers, end);
+  ASSERT_TRUE(leg.timed_out());
+  leg.close();
+  auto [next_near, next_far] = socket_pair();
+  leg.open(std::move(next_near), buffers);
+  EXPECT_FALSE(leg.timed_out());
+}
+
+TEST_F(TlsLeg, OpenedAnewReadsAsIfThereHadBeenNoKeyUpdates) {
+  ASSERT_TRUE(peer_->shake_hands(leg_));
+  for (int i = 0; i < 100; ++i) {
+    SSL_key_update(peer_->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    ASSERT_EQ(SSL_do_handshake(peer_->ssl), 1);
+  }
+  leg_.on_events(EPOLLIN);
+  leg_.read(buffers_.scratch(min_quantum));
+  leg_.close();
+  auto [near, far] = socket_pair();
+  leg_.open(std::move(near), buffers_);
+  ASSERT_TRUE(leg_.start_tls(server_->context(), true));
+  TlsPeer peer(std::move(far));
+  ASSERT_TRUE(peer.shake_hands(leg_));
+  peer.write(std::string(min_quantum, 'x'));
+  leg_.on_events(EPOLLIN);
+  EXPECT_EQ(leg_.read(buffers_.scratch(min_quantum)).octets, min_quantum) << "little is read at a time";
 }
 
 TEST_F(TlsLeg, PlaintextImapIsNotTls) {

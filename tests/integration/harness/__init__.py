@@ -24,6 +24,7 @@ from .malloc_shim import MallocShim
 from .neighbour import Neighbour
 from .process import Process
 from .proxy import Proxy
+from .proxy_header import ProxyHeader, binary_header, text_header
 from .timing import FACTOR, scaled, wait_until
 from .traffic import Traffic, check_counted
 from .upstream import FakeUpstream, honest_server
@@ -31,7 +32,8 @@ from .wire import Wire, WireTimeout
 
 __all__ = [
     "AcceptShim", "Baseline", "CHUNKINGS", "Certificates", "Child", "Exposition", "ExpositionError", "FACTOR",
-    "FakeClient", "FakeUpstream", "IntegrationCase", "MallocShim", "Neighbour", "Process", "Proxy", "Traffic",
-    "Wire", "WireTimeout", "at_rest", "check_counted", "check_invariants", "check_with_promtool", "chunks",
-    "honest_server", "parse", "scaled", "seed", "wait_until", "well_behaved_session",
+    "FakeClient", "FakeUpstream", "IntegrationCase", "MallocShim", "Neighbour", "Process", "Proxy", "ProxyHeader",
+    "Traffic", "Wire", "WireTimeout", "at_rest", "binary_header", "check_counted", "check_invariants",
+    "check_with_promtool", "chunks", "honest_server", "parse", "scaled", "seed", "text_header", "wait_until",
+    "well_behaved_session",
 ]

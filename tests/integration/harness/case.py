@@ -32,7 +32,7 @@ class IntegrationCase(unittest.TestCase):
         self.addCleanup(self.upstream.disconnect)  # a failed test leaves sessions open
         self.addCleanup(self._say_why)
         script, self.upstream.script = self.upstream.script, honest_server
-        well_behaved_session(self.proxy.address, self.proxy.tls)
+        well_behaved_session(self.proxy.address, self.proxy.tls, prelude=self.proxy.prelude)
         self.baseline = Baseline.of(self.proxy)
         self.upstream.script = script
 

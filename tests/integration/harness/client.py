@@ -44,10 +44,11 @@ class FakeClient(Wire):
         return self.read_until(line.split(b" ", 1)[0] + b" ")
 
 
-def well_behaved_session(address: tuple[str, int] | str, tls: bool | ssl.SSLContext = True) -> float:
-    """LOGIN, SELECT, FETCH, LOGOUT against honest_server; returns its seconds, raises if anything is amiss."""
+def well_behaved_session(address: tuple[str, int] | str, tls: bool | ssl.SSLContext = True, **options) -> float:
+    """LOGIN, SELECT, FETCH, LOGOUT against honest_server; returns its seconds, raises if anything is amiss. options:
+    FakeClient's."""
     start = time.monotonic()
-    with FakeClient(address, tls) as client:
+    with FakeClient(address, tls, **options) as client:
         client.read_until(b"* OK ")
         for line in (b"w1 LOGIN user " + PASSWORD.encode(), b"w2 SELECT INBOX", b"w3 FETCH 1 BODY[]", b"w4 LOGOUT"):
             answer = client.command(line)[-1]

@@ -87,7 +87,7 @@ def check_alive(proxy: Proxy, upstream: FakeUpstream | None) -> None:
     """I7."""
     if upstream is not None:
         upstream.script = honest_server
-    seconds = well_behaved_session(proxy.address, proxy.tls)
+    seconds = well_behaved_session(proxy.address, proxy.tls, prelude=proxy.prelude)
     _require(seconds < scaled(1), f"a well-behaved session took {seconds:.2f} s")
 
 

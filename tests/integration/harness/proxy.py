@@ -34,7 +34,7 @@ class Proxy:
     further settings of these, other keys are sections of the file. Health checks are made only where config has some.
     flags=True: no file, and so health checks. nofile: limit of file descriptors. arguments: further flags. environment:
     further variables. prefix: a command that runs the rest of its arguments. stderr: a descriptor for the log, which is
-    then not collected. certificate: certificate and key files.
+    then not collected. certificate: certificate and key files. prelude: what clients send ahead of all else.
     """
 
     def __init__(self, upstream: FakeUpstream | str, *, tls: bool = True, workers: int = 2,
@@ -42,7 +42,8 @@ class Proxy:
                  allow_plaintext_upstream: bool = False, capabilities: str = "auto", log_level: str = "info",
                  nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None,
                  admin: str = "127.0.0.1:0", prefix: tuple[str, ...] = (), stderr: int = subprocess.PIPE,
-                 certificate: tuple[Path, Path] | None = None, config: dict | None = None, flags: bool = False):
+                 certificate: tuple[Path, Path] | None = None, config: dict | None = None, flags: bool = False,
+                 prelude: bytes = b""):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-test-"))
         self.log: list[str] = []
         self.stdout: list[str] = []
@@ -51,6 +52,7 @@ class Proxy:
         self.admin: tuple[str, int] = ("", 0)
         self.metrics: tuple[str, int] = ("", 0)  # with --metrics
         self.tls = tls
+        self.prelude = prelude
         self._counters: dict = {}
         self._terminated = False
         self._killed = False
@@ -144,7 +146,7 @@ class Proxy:
         return next(iter(self.addresses.values()))
 
     def connect(self, **options) -> FakeClient:
-        return FakeClient(self.address, options.pop("tls", self.tls), **options)
+        return FakeClient(self.address, options.pop("tls", self.tls), **{"prelude": self.prelude, **options})
 
     def get(self, path: str, timeout: float = 10.0, address: tuple[str, int] = ()) -> tuple[int, dict[str, str], bytes]:
         """Status, headers (lower case) and body, from the admin listener unless another address is given."""

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 
+from .proxy_header import ProxyHeader, take_proxy_header
 from .timing import scaled
 from .wire import Wire, family_of
 
@@ -16,13 +17,16 @@ MESSAGE = b"Subject: hello\r\n\r\na1 OK not a response\r\n* BYE nor this {5}\r\n
 class FakeUpstream:
     """script(connection) runs on a thread of its own for each connection, which is closed cleanly behind it. Without
     a script, accept() hands out the connections one by one. `script` may be changed at any time; it holds for the
-    connections to come. What a script raises is raised again by close(), unless forgive_errors."""
+    connections to come. What a script raises is raised again by close(), unless forgive_errors. proxy_headers=True: a PROXY header
+    comes first in each connection, and is kept in a list of that name."""
 
     def __init__(self, script=None, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0,
                  path: str = "", receive_buffer: int = 0, send_buffer: int = 0, keep: bool = True,
-                 timeout: float = 10.0):
+                 timeout: float = 10.0, proxy_headers: bool = False):
         self.script = script
         self.tls = tls
+        self._proxy_headers = proxy_headers
+        self.proxy_headers: list[ProxyHeader] = []
         self.keep = keep
         self.timeout = timeout
         self.forgive_errors = False
@@ -71,8 +75,7 @@ class FakeUpstream:
             connection = self._queue.get(timeout=scaled(timeout))
         except queue.Empty:
             raise AssertionError("imapmeter did not connect to the upstream") from None
-        if self.tls is not None:
-            connection.handshake()
+        self._open(connection)
         return connection
 
     def never_connected(self) -> bool:
@@ -103,7 +106,7 @@ class FakeUpstream:
                 sock, _ = listening.accept()
             except OSError:
                 return
-            connection = Wire(sock, self.tls, server_side=True, keep=self.keep, timeout=self.timeout)
+            connection = Wire(sock, keep=self.keep, timeout=self.timeout)
             self.connections.append(connection)
             if self.script is None:
                 self._queue.put(connection)
@@ -112,10 +115,17 @@ class FakeUpstream:
             self._threads.append(thread)
             thread.start()
 
+    def _open(self, connection: Wire) -> None:
+        """What comes before IMAP."""
+        if self._proxy_headers:
+            self.proxy_headers.append(take_proxy_header(connection))
+        if self.tls is not None:
+            connection.start_tls(self.tls, server_side=True)
+            connection.handshake()
+
     def _run(self, script, connection: Wire) -> None:
         try:
-            if self.tls is not None:
-                connection.handshake()
+            self._open(connection)
             script(connection)
             if connection.socket.fileno() >= 0:
                 connection.close_clean()

@@ -89,8 +89,9 @@ class Wire:
 
     # Writing
 
-    def handshake(self) -> None:
-        """Raises ssl.SSLError, ConnectionError or EOFError where it fails."""
+    def handshake(self, ahead: bytes = b"") -> None:
+        """`ahead` goes in one write with the first flight. Raises ssl.SSLError, ConnectionError or EOFError where the
+        handshake fails."""
         deadline = self._deadline()
         while True:
             try:
@@ -98,7 +99,8 @@ class Wire:
                 self._flush()
                 return
             except ssl.SSLWantReadError:
-                self._flush()
+                self._flush(ahead)
+                ahead = b""
                 data = self._recv_socket(deadline, READ_SIZE)
                 if not data:
                     raise EOFError("the peer ended the connection during the handshake") from None
@@ -353,12 +355,12 @@ class Wire:
     def _deadline(self) -> float:
         return time.monotonic() + scaled(self.timeout)
 
-    def _flush(self) -> None:
+    def _flush(self, ahead: bytes = b"") -> None:
         """What TLS itself wants to say; behind a thread that is writing, it goes with that thread's next record."""
         if self._outgoing.pending and self._send_lock.acquire(blocking=False):
             try:
                 with self._tls_lock:
-                    data = self._outgoing.read()
+                    data = ahead + self._outgoing.read()
                 self._send_socket(data)
             finally:
                 self._send_lock.release()
