@@ -23,11 +23,16 @@ def enter_namespace() -> None:
     ip("link", "set", "lo", "up")
 
 
+def enter_mounts() -> None:
+    """What is mounted from here on is seen by this process and its children alone."""
+    _unshare(CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
 @contextlib.contextmanager
 def mount_tmpfs(size: int):
     """A directory with room for `size` octets, seen by this process and its children alone."""
-    _unshare(CLONE_NEWNS)
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    enter_mounts()
     with tempfile.TemporaryDirectory() as directory:
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", directory], check=True)
         try:
