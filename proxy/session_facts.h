@@ -51,6 +51,7 @@ struct SessionFacts {
   std::optional<std::uint16_t> server;  // of the upstream's, the last that was tried
   std::array<Tls, side_count> tls{};
   std::optional<imap::ByeReason> bye;
+  imap::ClientSoftware client_software = imap::ClientSoftware::none;
   std::optional<imap::Outcome> outcome;  // none where no greeting was seen
 
   void take(Step step, std::chrono::nanoseconds time) noexcept {

@@ -97,6 +97,7 @@ std::string session_record(const RecordNames& names, std::string_view client, co
     out.number(fmt::format("{}_octets", name(direction)), facts->octets[static_cast<std::size_t>(direction)]);
   add_commands(out, *facts);
   out.text("bye", name_or_none(facts->bye));
+  out.text("client_software", name(facts->client_software));
   add_tls(out, *facts);
   return out.take();
 }

@@ -29,11 +29,8 @@ CommandScanner::Scan CommandScanner::scan(std::span<const char> octets, std::uin
     stage_ = Stage::literal_next;
     return {0, Token::impatient};
   }
-  if (stage_ == Stage::literal_next) {
-    framer_.begin_literal();
-    stage_ = framer_.literal_left() == 0 ? Stage::body : Stage::literal;
-  }
-  if (stage_ == Stage::literal) return take_literal(octets.size());
+  if (stage_ == Stage::literal_next) begin_literal();
+  if (stage_ == Stage::literal) return take_literal(octets);
   std::size_t taken = 0;
   while (stage_ != Stage::body) {
     if (taken == octets.size()) return {taken, Token::more};
@@ -67,9 +64,18 @@ void CommandScanner::begin_line() noexcept {
   further_ = false;
 }
 
-CommandScanner::Scan CommandScanner::take_literal(std::size_t available) noexcept {
-  const std::size_t taken = framer_.take_literal(available);
-  if (framer_.literal_left() == 0) stage_ = Stage::body;
+void CommandScanner::begin_literal() noexcept {
+  framer_.begin_literal();
+  const bool empty = framer_.literal_left() == 0;
+  stage_ = empty ? Stage::body : Stage::literal;
+  if (empty && line_.command == Command::id) software_.literal({}, true);
+}
+
+CommandScanner::Scan CommandScanner::take_literal(std::span<const char> octets) noexcept {
+  const std::size_t taken = framer_.take_literal(octets.size());
+  const bool last = framer_.literal_left() == 0;
+  if (last) stage_ = Stage::body;
+  if (line_.command == Command::id) software_.literal(octets.first(taken), last);
   return {taken, Token::literal};
 }
 
@@ -135,6 +141,7 @@ bool CommandScanner::head_name(char octet) noexcept {
     const auto other = static_cast<std::size_t>(Command::other);
     line_.command = static_cast<Command>(word_.found(command_table, other));
     to_body(CommandShape::command);
+    if (line_.command == Command::id) software_.begin();
     if (line_.command != Command::authenticate || octet != ' ') return false;
     word_.start();
     stage_ = Stage::mechanism;
@@ -168,6 +175,7 @@ bool CommandScanner::step_done(char octet) noexcept {
 CommandScanner::Scan CommandScanner::take_body(std::span<const char> octets) noexcept {
   const bool markers = reading_ != Expect::sasl;
   const LineFramer::Part part = framer_.take_part(octets, markers);
+  if (line_.command == Command::id) software_.line(octets.first(part.octets));
   length_ = static_cast<std::uint8_t>(std::min<std::size_t>(length_ + part.octets - (part.ended ? 1 : 0), 2));
   if (!part.ended) return {part.octets, Token::more};
   if (markers && framer_.marker().complete() && framer_.marker().too_large()) return {part.octets, Token::unreadable};

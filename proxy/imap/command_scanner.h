@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 
+#include "proxy/imap/client_software.h"
 #include "proxy/imap/line_framer.h"
 #include "proxy/imap/status.h"
 #include "proxy/imap/tag_hash.h"
@@ -28,7 +29,7 @@ enum class CommandShape : std::uint8_t {
 };
 
 struct CommandLine {
-  TagHash tag;
+  [[no_unique_address]] TagHash tag;  // what follows fits behind its length
   CommandShape shape = CommandShape::no_command;
   Command command = Command::other;
   bool may_add_layer = false;  // AUTHENTICATE with a mechanism that can put a security layer on the connection
@@ -64,6 +65,7 @@ class CommandScanner {
   const CommandLine& line() const noexcept { return line_; }  // of the command that is being read or was read last
   const LineFramer& framer() const noexcept { return framer_; }
   Expect read_as() const noexcept { return reading_; }  // what the line that ended was
+  ClientSoftware client_software() const noexcept { return software_.found(); }
   // The client has to wait for the server before the octets of its literal.
   bool waiting() const noexcept { return stage_ == Stage::waiting; }
   // A command's first line was read, its last LF was not.
@@ -93,12 +95,14 @@ class CommandScanner {
   bool to_body(CommandShape shape) noexcept;
   bool step_done(char octet) noexcept;
   Scan take_body(std::span<const char> octets) noexcept;
-  Scan take_literal(std::size_t available) noexcept;
+  void begin_literal() noexcept;
+  Scan take_literal(std::span<const char> octets) noexcept;
   void after_line() noexcept;
 
   LineFramer framer_;
   CommandLine line_;
   WordMatcher word_;
+  ClientSoftwareMatcher software_;
   Stage stage_ = Stage::start;
   Expect expect_ = Expect::command;
   Expect reading_ = Expect::command;  // what this line is

@@ -25,6 +25,14 @@ constexpr std::array<std::string_view, auth_result_count> auth_result_names = {
     "temporary",
     "other",
 };
+constexpr std::array<std::string_view, client_software_count> client_software_names = {
+    "none",           "other",       "apple_mail_ios", "apple_mail_macos", "outlook",
+    "outlook_mobile", "thunderbird", "k9_mail",        "fairemail",        "gmail_app",
+    "samsung_email",  "evolution",   "kmail",          "em_client",        "mailbird",
+    "the_bat",        "bluemail",    "spark",          "roundcube",        "sogo",
+    "nextcloud",      "horde",       "imapsync",       "offlineimap",      "dovecot",
+    "imapflow",
+};
 constexpr std::array<std::string_view, outcome_count> outcome_names = {
     "unseen", "cut", "degraded", "login_failed", "login_rejected", "good",
 };
@@ -76,6 +84,9 @@ std::string_view name(SessionState state) noexcept { return session_state_names[
 std::string_view name(ByeReason reason) noexcept { return bye_reason_names[static_cast<std::size_t>(reason)]; }
 std::string_view name(CommandResult result) noexcept { return command_result_names[static_cast<std::size_t>(result)]; }
 std::string_view name(AuthResult result) noexcept { return auth_result_names[static_cast<std::size_t>(result)]; }
+std::string_view name(ClientSoftware software) noexcept {
+  return client_software_names[static_cast<std::size_t>(software)];
+}
 std::string_view name(Outcome outcome) noexcept { return outcome_names[static_cast<std::size_t>(outcome)]; }
 std::string_view name(OpaqueReason reason) noexcept { return opaque_reason_names[static_cast<std::size_t>(reason)]; }
 std::string_view name(Anomaly anomaly) noexcept { return anomaly_names[static_cast<std::size_t>(anomaly)]; }

@@ -74,6 +74,38 @@ struct AuthAttempt {
   ResponseCode code = ResponseCode::none;  // of the answer
 };
 
+// Which program the client says it is (RFC 2971); see proxy/imap/client_software.h.
+enum class ClientSoftware : std::uint8_t {
+  none,   // it sent no ID
+  other,  // an ID without a name, or with one that is not in the list
+  apple_mail_ios,
+  apple_mail_macos,
+  outlook,
+  outlook_mobile,
+  thunderbird,
+  k9_mail,
+  fairemail,
+  gmail_app,
+  samsung_email,
+  evolution,
+  kmail,
+  em_client,
+  mailbird,
+  the_bat,
+  bluemail,
+  spark,
+  roundcube,
+  sogo,
+  nextcloud,
+  horde,
+  imapsync,
+  offlineimap,
+  dovecot,
+  imapflow,
+};
+inline constexpr std::size_t client_software_count = static_cast<std::size_t>(ClientSoftware::imapflow) + 1;
+std::string_view name(ClientSoftware software) noexcept;
+
 // How a session that saw a greeting went; the first that fits, in this order.
 enum class Outcome : std::uint8_t { unseen, cut, degraded, login_failed, login_rejected, good };
 inline constexpr std::size_t outcome_count = 6;

@@ -56,6 +56,8 @@ class SessionTracker {
   bool ever_authenticated() const noexcept { return ever_authenticated_; }
   bool logout_completed() const noexcept { return logout_completed_; }  // a tagged OK to LOGOUT was read
   bool bye_seen() const noexcept { return bye_seen_; }                  // a BYE was read, the greeting included
+  // Which program the client has said it is, so far.
+  ClientSoftware client_software() const noexcept { return commands_.client_software(); }
   // True where imapmeter may say BYE itself: in step, still read, no line or literal open towards the client, nothing
   // held, no command outstanding but IDLE.
   bool at_response_boundary() const noexcept;

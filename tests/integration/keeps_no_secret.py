@@ -67,6 +67,8 @@ def other_words(c: bytes) -> dict[str, list[Step]]:
         "user name": [(b"a LOGIN %s secret\r\n" % c, b"a OK in\r\n")],
         "ID": [(b'a ID ("name" "%s" "version" "%s" "%s" "x")\r\n' % (c, c, c),
                 b'* ID ("name" "%s")\r\na OK x\r\n' % c)],
+        "ID, behind a name that is known": [(b'a ID ("%s" NIL "name" "Thunderbird %s")\r\n' % (c, c), b"a OK x\r\n")],
+        "ID, literals": [(b"a ID ({%d+}\r\n%s {4+}\r\nname {%d+}\r\n%s)\r\n" % (n, c, n, c), b"a OK x\r\n")],
         "URLAUTH": [(b'a GENURLAUTH "imap://%s@h/INBOX/;uid=1;urlauth=user+%s" INTERNAL\r\n' % (c, c),
                      b'* GENURLAUTH "imap://u@h/INBOX/;uid=1;urlauth=user+u:internal:%s"\r\na OK x\r\n' % c),
                     (b'b URLFETCH "imap://u@h/INBOX/;uid=1;urlauth=user+u:internal:%s"\r\n' % c, b"b NO no\r\n")],

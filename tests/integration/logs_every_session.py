@@ -54,7 +54,8 @@ class LogsEverySession(IntegrationCase):
 
     def logout_of_a_session_with_everything(self):
         client, server = self.session()
-        answers = {b"a LOGIN user " + PASSWORD.encode(): b"a OK in", b"b SELECT nowhere": b"b NO none", b"c X": b"c BAD x",
+        answers = {b'i ID ("os" "x" "name" "iPhone Mail")': b"* ID NIL\r\ni OK x",
+                   b"a LOGIN user " + PASSWORD.encode(): b"a OK in", b"b SELECT nowhere": b"b NO none", b"c X": b"c BAD x",
                    b"d LOGOUT": b"* BYE bye\r\nd OK out"}
         for command, answer in answers.items():
             self.relay(client, server, command + b"\r\n")
@@ -67,7 +68,8 @@ class LogsEverySession(IntegrationCase):
                    source=source[0], source_port=source[1], client_tls="TLSv1.3", client_tls_resumed=False,
                    upstream_tls="none", upstream_tls_resumed=False,
                    client_to_server_octets=server.received.octets, server_to_client_octets=client.received.octets,
-                   commands={"OK": 2, "NO": 1, "BAD": 1, "aborted": 0, "untracked": 0})
+                   client_software="apple_mail_ios",
+                   commands={"OK": 3, "NO": 1, "BAD": 1, "aborted": 0, "untracked": 0})
         self.took(record, "client_tls_ms", "connect_ms", "greeting_ms", "login_ms")
         self.assertRegex(record["id"], r"^[01]-[0-9]+$")
         self.assertNotEqual(record["id"], self.proxy.records("session")[0]["id"])
@@ -80,7 +82,7 @@ class LogsEverySession(IntegrationCase):
         server.finish()
         server.close()
         record = self.end_of_next()
-        self.holds(record, reason="client_reset", phase="authenticated", outcome="cut", bye="none",
+        self.holds(record, reason="client_reset", phase="authenticated", outcome="cut", bye="none", client_software="none",
                    commands={"OK": 1, "NO": 0, "BAD": 0, "aborted": 1, "untracked": 0})
 
     def bye_instead_of_a_greeting(self):

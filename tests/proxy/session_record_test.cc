@@ -35,6 +35,7 @@ SessionFacts everyday_facts() {
   facts.commands = {5, 1, 0, 2, 0};
   facts.tls = {{{TlsVersion::tls1_3, true}, {TlsVersion::tls1_2, false}}};
   facts.bye = imap::ByeReason::logout;
+  facts.client_software = imap::ClientSoftware::k9_mail;
   facts.outcome = imap::Outcome::good;
   return facts;
 }
@@ -49,7 +50,8 @@ TEST(SessionRecord, AnEverydaySession) {
             R"("outcome":"good","duration_ms":61000.042,"client_tls_ms":1.234,"connect_ms":0.087,)"
             R"("upstream_tls_ms":2.000,"greeting_ms":1000.000,"login_ms":15.001,"client_to_server_octets":250,)"
             R"("server_to_client_octets":18000,"commands":{"OK":5,"NO":1,"BAD":0,"aborted":2,"untracked":0},)"
-            R"("bye":"logout","client_tls":"TLSv1.3","client_tls_resumed":true,"upstream_tls":"TLSv1.2",)"
+            R"("bye":"logout","client_software":"k9_mail","client_tls":"TLSv1.3","client_tls_resumed":true,)"
+            R"("upstream_tls":"TLSv1.2",)"
             R"("upstream_tls_resumed":false)");
 }
 
@@ -61,8 +63,8 @@ TEST(SessionRecord, WhatASessionNeverHad) {
             R"("source_port":null,"reason":"not_tls","phase":"handshake","state":"connecting","outcome":"none",)"
             R"("duration_ms":0.000,"client_tls_ms":null,"connect_ms":null,"upstream_tls_ms":null,"greeting_ms":null,)"
             R"("login_ms":null,"client_to_server_octets":0,"server_to_client_octets":0,)"
-            R"("commands":{"OK":0,"NO":0,"BAD":0,"aborted":0,"untracked":0},"bye":"none","client_tls":"none",)"
-            R"("client_tls_resumed":false,"upstream_tls":"none","upstream_tls_resumed":false)");
+            R"("commands":{"OK":0,"NO":0,"BAD":0,"aborted":0,"untracked":0},"bye":"none","client_software":"none",)"
+            R"("client_tls":"none","client_tls_resumed":false,"upstream_tls":"none","upstream_tls_resumed":false)");
 }
 
 TEST(SessionRecord, AConnectionThatNeverBecameASession) {
