@@ -9,8 +9,8 @@ set -euo pipefail
 declare -A packages=(
   [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
            libspdlog-dev nlohmann-json3-dev zlib1g-dev"
-  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd iproute2 isync kubernetes-client=kubectl
-          libfaketime nftables openssl prometheus shellcheck systemd util-linux"
+  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd haproxy iproute2 isync
+          kubernetes-client=kubectl libfaketime nftables openssl prometheus shellcheck systemd util-linux"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
 )

@@ -244,12 +244,13 @@ std::vector<Problem> check_files(const Config& config) {
 
 namespace {
 
-// Whether clients from elsewhere come in here and go on as one address.
+// Whether clients from elsewhere come in here, perhaps through another proxy, and go on as one address.
 bool hides_clients(const Config& config, const Listener& listener) {
   const auto& all = config.upstreams;
   const auto upstream =
       std::find_if(all.begin(), all.end(), [&](const Upstream& u) { return u.name == listener.upstream; });
   if (upstream == all.end() || upstream->proxy_protocol) return false;
+  if (!listener.proxy_protocol.empty()) return true;
   return std::any_of(listener.binds.begin(), listener.binds.end(), [](const Address& a) { return !is_loopback(a); });
 }
 

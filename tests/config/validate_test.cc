@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "config/scalars.h"
+
 namespace imapmeter::config {
 namespace {
 
@@ -283,6 +285,10 @@ TEST(Warnings, SeveralServersOfWhichEachMustServeEveryUser) {
 TEST(Warnings, AServerThatSeesEveryClientAsOneAddress) {
   Config config = valid();
   config.listeners[0].binds = {{"0.0.0.0", 993}};
+  EXPECT_THAT(warnings(config), ElementsAre(problem("listeners[0].upstream", "proxy_protocol")));
+  config.listeners[0].binds = {{"127.0.0.1", 993}};
+  EXPECT_THAT(warnings(config), IsEmpty());
+  config.listeners[0].proxy_protocol = {*parse_network("127.0.0.1/32")};  // a proxy in front
   EXPECT_THAT(warnings(config), ElementsAre(problem("listeners[0].upstream", "proxy_protocol")));
   config.upstreams[0].proxy_protocol = true;
   EXPECT_THAT(warnings(config), IsEmpty());

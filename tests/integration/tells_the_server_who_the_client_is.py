@@ -17,12 +17,12 @@ class OverPlainServers(IntegrationCase):
     tls = None
     ca = None
 
-    def server(self, script=honest_server) -> FakeUpstream:
-        return FakeUpstream(script, tls=self.tls, proxy_headers=True)
+    def server(self, path: str = "") -> FakeUpstream:
+        return FakeUpstream(honest_server, tls=self.tls, path=path, proxy_headers=True)
 
-    def begin(self, config: dict | None = None, **options) -> None:
+    def begin(self, config: dict | None = None, path: str = "", **options) -> None:
         settings = {"upstream": {"proxy_protocol": True}, **(config or {})}
-        self.start(self.server(), upstream_ca=self.ca, config=settings, **options)
+        self.start(self.server(path), upstream_ca=self.ca, config=settings, **options)
         self.before = self.proxy.scrape()
         self.upstream.proxy_headers.clear()
 
@@ -68,6 +68,15 @@ class OverPlainServers(IntegrationCase):
         self.begin(listen=f"unix:{directory}/imap")
         self.assertEqual(self.serve(), ProxyHeader(local=True))
         self.assertEqual(self.headers_counted(), 1)
+        self.check_invariants()
+
+    def test_a_server_on_a_unix_socket(self):
+        """Which has no other way to know an address."""
+        if self.tls:
+            return  # a unix socket is plain
+        directory = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="imapmeter-")))
+        self.begin(path=f"{directory}/server")
+        self.assertEqual(self.serve(source="127.0.0.77").source[0], "127.0.0.77")
         self.check_invariants()
 
     def test_what_an_accepted_header_says(self):
