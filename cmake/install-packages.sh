@@ -9,13 +9,16 @@ set -euo pipefail
 declare -A packages=(
   [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
            libspdlog-dev nlohmann-json3-dev zlib1g-dev"
-  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd haproxy iproute2 isync
-          kubernetes-client=kubectl libfaketime nftables openssl prometheus shellcheck systemd util-linux"
+  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd fail2ban=fail2ban-regex haproxy iproute2
+          isync kubernetes-client=kubectl libfaketime nftables openssl prometheus shellcheck systemd util-linux"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
 )
+# Only unpacked, below build/: Boost's headers of 1.74 and 1.81 cannot be installed together, and those of 1.74 do not
+# compile here; fail2ban would watch over the machine from its next start on.
+declare -A unpacked=([libboost1.81-dev]=boost-1.81 [fail2ban]=fail2ban)
 packages_script=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/install-packages.sh
-packages_boost=$(dirname "$(dirname "$packages_script")")/build/boost-1.81
+packages_build=$(dirname "$(dirname "$packages_script")")/build
 
 install_packages() {
   local group package
@@ -26,7 +29,10 @@ install_packages() {
   for package in "${wanted[@]}"; do
     if package_installed "${package%=*}" || [[ $package == *=* && -n $(command -v "${package#*=}") ]]; then continue; fi
     if [[ $package == libboost1.81-dev ]] && package_installed libboost1.74-dev; then
-      unpack_boost
+      unpack libboost1.81-dev
+      export Boost_ROOT=$packages_build/boost-1.81/usr
+    elif [[ ${package%=*} == fail2ban ]]; then
+      unpack fail2ban
     elif [[ " ${missing[*]} " != *" ${package%=*} "* ]]; then
       missing+=("${package%=*}")
     fi
@@ -49,18 +55,16 @@ as_root() {
   fi
 }
 
-# The headers of 1.74 and 1.81 cannot be installed together, and those of 1.74 do not compile here.
-unpack_boost() {
-  if [[ ! -d $packages_boost/usr ]]; then
-    local scratch
-    mkdir -p "$packages_boost"
-    scratch=$(mktemp -d "$packages_boost/unpack.XXXXXX")
-    (cd "$scratch" && { apt-get download libboost1.81-dev || { as_root apt-get update && apt-get download libboost1.81-dev; }; })
-    dpkg-deb -x "$scratch"/libboost1.81-dev_*.deb "$scratch/root"
-    mv "$scratch/root/usr" "$packages_boost/usr"
-    rm -r "$scratch"
-  fi
-  export Boost_ROOT=$packages_boost/usr
+# unpack PACKAGE: to where `unpacked` says, unless it is there.
+unpack() {
+  local to=$packages_build/${unpacked[$1]} scratch
+  if [[ -d $to/usr ]]; then return; fi
+  mkdir -p "$to"
+  scratch=$(mktemp -d "$to/unpack.XXXXXX")
+  (cd "$scratch" && { apt-get download "$1" || { as_root apt-get update && apt-get download "$1"; }; })
+  dpkg-deb -x "$scratch/$1"_*.deb "$scratch/root"
+  mv "$scratch/root/usr" "$to/usr"
+  rm -r "$scratch"
 }
 
 # The rest runs as root, in a process of its own.
