@@ -26,7 +26,7 @@ class CountsExactly(unittest.TestCase):
         self.assertEqual(metrics.sum("imapmeter_authored_total"), 0)
         started = sum(expected["imapmeter_commands_started_total"].values())
         responses = sum(expected["imapmeter_responses_total"].values())
-        print(f"{started} commands and {responses} status responses, all counted", flush=True)
+        print(f"figure: {started} commands and {responses} status responses, all counted", flush=True)
 
     def test_64_connections(self):
         with Traffic("count_responses", commands=COMMANDS, odd_greetings=36) as traffic:

@@ -116,7 +116,8 @@ class FailsOverBetweenDovecots(unittest.TestCase):
 
     def test_a_check_alarms_nobody(self):
         before = self.proxy.scrape().sum("imapmeter_upstream_health_checks_total")
-        wait_until(lambda: self.proxy.scrape().sum("imapmeter_upstream_health_checks_total") >= before + 6, 20, "checks")
+        wait_until(lambda: self.proxy.scrape().sum("imapmeter_upstream_health_checks_total") >= before + 6, 20,
+                   "six checks")
         log = Path(self.servers[0].log).read_text()
         self.assertNotIn("Error", log)
         self.assertNotIn("Warning", log)

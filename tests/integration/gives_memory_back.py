@@ -59,8 +59,8 @@ class GivesMemoryBack(unittest.TestCase):
         began = time.monotonic()
         self.assertEqual(sum(crowd.close_all() for crowd in crowds), HELD)
         closed = time.monotonic() - began
-        print(f"{HELD} sessions: opened in {opened:.1f} s, {held / KIB:.1f} KiB each, {share * 100:.2f} % of a core "
-              f"idle, closed in {closed:.1f} s", flush=True)
+        print(f"figure: {HELD} sessions: opened in {opened:.1f} s, {held / KIB:.1f} KiB each, "
+              f"{share * 100:.2f} % of a core idle, closed in {closed:.1f} s", flush=True)
         self.check_given_back(HELD)
         self.assertLess(share, CPU_SHARE * FACTOR)
         self.assertTrue(process.sanitized() or held < HELD_BOUND, f"{held} octets per idle session")
@@ -73,8 +73,8 @@ class GivesMemoryBack(unittest.TestCase):
             resident.append(self.rss())
         seconds = time.monotonic() - began
         slope = slope_of(resident[SAMPLES // 2:]) / (CHURNED / SAMPLES) * 100_000
-        print(f"{CHURNED} sessions in {seconds:.0f} s, {resumed} resumed; resident {resident[0] / MIB:.1f}, at half "
-              f"{resident[SAMPLES // 2] / MIB:.1f}, at the end {resident[-1] / MIB:.1f} MiB; over the last half "
+        print(f"figure: {CHURNED} sessions in {seconds:.0f} s, {resumed} resumed; resident {resident[0] / MIB:.1f}, "
+              f"at half {resident[SAMPLES // 2] / MIB:.1f}, at the end {resident[-1] / MIB:.1f} MiB; over the last half "
               f"{slope / MIB:+.3f} MiB per 100,000", flush=True)
         self.assertGreaterEqual(resumed, CHURNED - CONCURRENCY)
         self.assertLess(seconds, CHURN_LIMIT * max(1, CHURNED / 200_000) * FACTOR)
@@ -93,7 +93,7 @@ class GivesMemoryBack(unittest.TestCase):
         self.assertLessEqual(self.proxy.process.threads(), self.baseline.threads)
         wait_until(lambda: self.proxy.process.sanitized() or self.rss() < self.baseline.rss + ALLOWANCE, 5,
                    f"memory given back: {self.baseline.rss / MIB:.1f} MiB before")
-        print(f"descriptors {self.baseline.fds} before, {self.proxy.process.fds()} behind; resident "
+        print(f"figure: descriptors {self.baseline.fds} before, {self.proxy.process.fds()} behind; resident "
               f"{self.baseline.rss / MIB:.1f} and {self.rss() / MIB:.1f} MiB", flush=True)
 
 

@@ -75,8 +75,8 @@ class KeepsWithinItsRelayBuffers(IntegrationCase):
             full = self.proxy.scrape()
         lent = full.sum("imapmeter_relay_buffer_bytes")
         peak = self.proxy.process.peak_rss()
-        print(f"{CLIENTS} clients, budget {budget} MiB: resident {resident / MIB:.1f} MiB before, {peak / MIB:.1f} MiB at "
-              f"the most, {lent / MIB:.1f} MiB lent, a new session in {served:.3f} s, full after {filled:.1f} s")
+        print(f"figure: {CLIENTS} clients, budget {budget} MiB: resident {resident / MIB:.1f} MiB before, "
+              f"{peak / MIB:.1f} MiB at the most, {lent / MIB:.1f} MiB lent, a new session in {served:.3f} s, full after {filled:.1f} s")
         self.assertLess(served, scaled(1), "a new session while everyone is full")
         self.assertLessEqual(lent, budget * MIB)
         self.assertGreater(lent, budget * MIB * 0.3, "this test has not tested what it claims")

@@ -112,7 +112,8 @@ class NeverWaitsForNames(unittest.TestCase):
         self.others_are_served()
         self.assertEqual(self.closed(listener="named", reason="upstream_dns", phase="connect"), 1)
         self.assertEqual(self.closed(listener="named"), 1)
-        self.assertEqual(self.proxy.scrape().sum("imapmeter_upstream_connects_total", upstream="named", result="dns"), 1)
+        seen = self.proxy.scrape()
+        self.assertEqual(seen.sum("imapmeter_upstream_connects_total", upstream="named", result="dns"), 1)
         self.assertTrue(self.proxy.log_lines("cannot be looked up"))
         self.names.mode = "answer"
         wait_until(self.served, 10, "the name to be known")

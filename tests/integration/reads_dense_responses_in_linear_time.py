@@ -43,7 +43,8 @@ class ReadsDenseResponsesInLinearTime(IntegrationCase):
                 cost = self.cost(client, server, blocks)
                 if cost > TIMES * normal:  # once may be the machine's doing
                     cost = self.cost(client, server, blocks)
-                print(f"{what}: {cost:.1f} ns an octet, ordinary traffic {normal:.1f}: {cost / normal:.1f} times")
+                print(f"figure: {what}: {cost:.1f} ns an octet, ordinary traffic {normal:.1f}: "
+                      f"{cost / normal:.1f} times")
                 if cost > TIMES * normal and not self.proxy.process.sanitized():
                     wrong.append(what)
         self.assertFalse(wrong, f"cost more than {TIMES} times ordinary traffic")

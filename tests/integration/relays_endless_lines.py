@@ -51,6 +51,7 @@ class RelaysEndlessLines(IntegrationCase):
 
     def no_growth(self, resident: int) -> None:
         grown = self.proxy.process.rss() - resident
+        print(f"figure: {self._testMethodName}: resident memory {grown / 1024:+.0f} KiB", flush=True)
         self.assertTrue(self.proxy.process.sanitized() or grown <= MIB, f"resident memory grew by {grown} octets")
 
     def read_on(self, client, server, before) -> None:

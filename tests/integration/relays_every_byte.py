@@ -30,7 +30,7 @@ class RelaysEveryByte(unittest.TestCase):
         expected = traffic.run(proxy, 60 + octets / (8 * MIB))
         seconds = time.monotonic() - start
         relayed = sum(expected["imapmeter_bytes_total"].values())
-        print(f"{relayed / MIB:.0f} MiB in {seconds:.1f} s, {relayed / MIB / seconds:.0f} MiB/s", flush=True)
+        print(f"figure: {relayed / MIB:.0f} MiB in {seconds:.1f} s, {relayed / MIB / seconds:.0f} MiB/s", flush=True)
         check_counted(proxy, expected)
         if not options.get("capability_words"):
             self.assertGreaterEqual(relayed, octets * 0.99)

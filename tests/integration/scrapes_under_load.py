@@ -65,12 +65,13 @@ class ScrapesUnderLoad(unittest.TestCase):
                 scrapes = scraper.stop() if scraper else []
             seconds, cpu = time.monotonic() - began, proxy.process.cpu_seconds() - cpu
             check_counted(proxy, expected)
-            print(f"{octets / MIB / seconds:.0f} MiB/s, {cpu:.2f} s of CPU, {len(scrapes)} scrapes", flush=True)
+            print(f"figure: {octets / MIB / seconds:.0f} MiB/s, {cpu:.2f} s of CPU, {len(scrapes)} scrapes", flush=True)
             return octets / seconds, scrapes
 
     def check_scrapes(self, scrapes: list[float]) -> None:
         p99 = sorted(scrapes)[int(len(scrapes) * 0.99)]
-        print(f"{len(scrapes)} scrapes: median {statistics.median(scrapes) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms",
+        print(f"figure: {len(scrapes)} scrapes: median {statistics.median(scrapes) * 1000:.1f} ms, "
+              f"p99 {p99 * 1000:.1f} ms",
               flush=True)
         self.assertLess(p99, scaled(P99))
 
@@ -84,7 +85,7 @@ class ScrapesUnderLoad(unittest.TestCase):
         self.check_scrapes(scrapes)
         if LONG:  # it wants a quiet machine
             loss = 1 - statistics.median(rates[True]) / statistics.median(rates[False])
-            print(f"relay throughput lost to scrapes: {loss * 100:+.1f} %", flush=True)
+            print(f"figure: relay throughput lost to scrapes: {loss * 100:+.1f} %", flush=True)
             self.assertLess(loss, LOSS)
 
 

@@ -63,7 +63,7 @@ class ServesSlowReaders(IntegrationCase):
             self.assertEqual(client.trickle(1), 1)
             time.sleep(max(0.0, began + second - time.monotonic()))  # the slowness is what is tested
         share = (process.cpu_seconds() - used) / (time.monotonic() - began)
-        print(f"an octet a second: {share * 100:.2f} % of a processor", flush=True)
+        print(f"figure: an octet a second: {share * 100:.2f} % of a processor", flush=True)
         self.assertLess(share, CPU_SHARE)
         grown = process.rss() - self.baseline.rss
         self.assertTrue(process.sanitized() or grown <= HELD, f"{grown} octets more resident memory")

@@ -40,7 +40,6 @@ class SurvivesKeyUpdateFloods(IntegrationCase):
             self.addCleanup(flood.kill)
             word, sent = flood.stdout.readline().split()
             self.assertEqual(word, "stalled", "imapmeter has read on although its answers found no room")
-            print(f"stalled after {sent} of {COUNT}", flush=True)
             self.no_growth(resident)
             cpu = self.proxy.process.cpu_seconds()
             ends = time.monotonic() + STALL
@@ -49,6 +48,8 @@ class SurvivesKeyUpdateFloods(IntegrationCase):
             self.assertLess(self.proxy.process.cpu_seconds() - cpu, 0.2 * STALL, "CPU during the stall")
             told, _ = flood.communicate("go on\n", timeout=scaled(PATIENCE))
             self.no_growth(resident)
+            print(f"figure: {COUNT} KeyUpdates, stalled after {sent}; resident memory "
+                  f"{(self.proxy.process.rss() - resident) / 1024:+.0f} KiB", flush=True)
         self.assertEqual(flood.returncode, 0)
         self.assertIn("a OK", told)
         self.assertIn("z OK", told)

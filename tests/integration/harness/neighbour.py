@@ -29,8 +29,8 @@ class Neighbour:
         trips = self._child.stop()
         whole = [seconds for seconds, _ in trips]
         own = [max(0.0, seconds - waited) for seconds, waited in trips]
-        print(f"{what}: a neighbour's NOOP takes {_figures(own)} ms, with the waits for a processor {_figures(whole)} "
-              f"ms (p50, p99, max of {len(trips)})", flush=True)
+        print(f"figure: {what}: a neighbour's NOOP takes {_figures(own)} ms, with the waits for a processor "
+              f"{_figures(whole)} ms (p50, p99, max of {len(trips)})", flush=True)
         if judge and percentile(own, 0.99) >= scaled(P99):
             raise AssertionError(f"{what}: a neighbour's NOOP takes {percentile(own, 0.99) * 1000:.1f} ms (p99)")
 
