@@ -324,7 +324,7 @@ void Session::finish() {
   end_stall(Direction::server_to_client);
   worker_.limits.release(slots_, listener_, upstream_number(), facts_->client);
   leave_server();
-  if (dialled_) facts_->server = server_;
+  if (tried_ != 0) facts_->server = server_;
   facts_->client_software = tracker_.client_software();
   const auto duration = std::chrono::steady_clock::now() - accepted_;
   const Closed closed{final_reason(), phase(), tracker_.state(), duration, facts_.get()};

@@ -140,6 +140,7 @@ void Session::dial() {
   dialled_ = true;
   if (const auto refused = worker_.limits.admit_upstream(slots_, upstream_number())) return refuse(*refused);
   connect_left_ = snapshot_->timeouts.connect;
+  facts_->dial_began = std::chrono::steady_clock::now();
   dial_server();
   arm();
 }
@@ -154,7 +155,6 @@ void Session::dial_server() {
   server_taken_ = true;
   state_ = State::connect;
   facts_->forget_server();
-  facts_->step_began = std::chrono::steady_clock::now();
   state_since_ = now();
   address_ = 0;
   connect_told_ = relaying_ = false;

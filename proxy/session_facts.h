@@ -42,6 +42,7 @@ struct SessionFacts {
 
   std::uint64_t id = 0;
   imap::TimePoint step_began{};                               // the step that goes on, login excepted
+  imap::TimePoint dial_began{};                               // of the first server
   imap::TimePoint login_began{};                              // the epoch: none has begun
   std::array<std::uint64_t, imap::direction_count> octets{};  // accepted by the receiving leg
   std::array<std::uint32_t, imap::command_result_count> commands{};
@@ -66,8 +67,9 @@ struct SessionFacts {
     take(step, now - step_began);
     step_began = now;
   }
-  // Another server is tried: what is known of the last one is of no use.
+  // A server is dialled: what is known of one that was tried before is of no use, but the time that it took.
   void forget_server() noexcept {
+    step_began = dial_began;
     for (const Step step : {Step::connect, Step::upstream_tls, Step::greeting})
       steps[static_cast<std::size_t>(step)] = not_taken;
     source = {};

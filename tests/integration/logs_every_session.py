@@ -8,7 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import FakeUpstream, IntegrationCase, Proxy, honest_server, scaled, wait_until
+from harness import FACTOR, FakeUpstream, IntegrationCase, Proxy, honest_server, scaled, wait_until
 from harness.client import PASSWORD, well_behaved_session
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "demo"))
@@ -110,6 +110,33 @@ class LogsEverySession(IntegrationCase):
         self.holds(record, reason="upstream_refused", phase="connect", outcome="none", source=None,
                    server="{}:{}".format(*self.upstream.address))
         self.took(record, "client_tls_ms")
+
+    def test_the_connect_begins_with_the_first_server(self):
+        """Which connected, and then was silent."""
+        silence = 300 * FACTOR
+        with FakeUpstream(honest_server) as second, FakeUpstream(lambda server: server.read_all()) as first, \
+                Proxy(first, timeouts={"greeting": f"{silence:.0f}ms"},
+                      config={"upstream": {"servers": [first.url, second.url], "balance": "failover",
+                                           "any_server_serves_any_user": True}}) as proxy:
+            well_behaved_session(proxy.address)
+            wait_until(lambda: proxy.records("session"), what="a line")
+            record = proxy.records("session")[0]
+            self.holds(record, reason="logout", server="{}:{}".format(*second.address))
+            self.took(record, "client_tls_ms", "connect_ms", "greeting_ms", "login_ms")
+            self.assertGreaterEqual(record["connect_ms"], silence)
+
+    def test_a_session_for_which_no_server_was_chosen(self):
+        self.start(config=CLEAR | {"limits": {"sessions_per_upstream": 1}})
+        self.seen = 1
+        client, server = self.session()
+        with self.proxy.connect() as refused:
+            self.assertIn(b"* BYE [UNAVAILABLE]", refused.read_all())
+        record = self.end_of_next()
+        self.holds(record, reason="limit_per_upstream", phase="connect", server=None, source=None, source_port=None)
+        self.took(record, "client_tls_ms")
+        self.end(client, server)
+        self.holds(self.end_of_next(), server="{}:{}".format(*self.upstream.address))
+        self.check_invariants()
 
     # Logins
 

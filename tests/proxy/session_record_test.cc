@@ -102,7 +102,10 @@ TEST(SessionFacts, AStepThatTakesLongerThanItsRoomSaturates) {
 
 TEST(SessionFacts, AnotherServerStartsAnew) {
   SessionFacts facts = everyday_facts();
+  facts.dial_began = imap::TimePoint(microseconds(1000));
+  facts.step_began = imap::TimePoint(microseconds(5000));
   facts.forget_server();
+  EXPECT_EQ(facts.step_began, facts.dial_began);
   EXPECT_EQ(facts.steps[static_cast<std::size_t>(Step::connect)], SessionFacts::not_taken);
   EXPECT_NE(facts.steps[static_cast<std::size_t>(Step::client_tls)], SessionFacts::not_taken);
   EXPECT_FALSE(facts.source.known);
