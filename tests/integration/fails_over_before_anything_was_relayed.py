@@ -97,6 +97,9 @@ class PlainServers(FailsOver):
         self.upstream.script = lambda connection: connection.send(b"* OK [CAPABI")
         with self.proxy.connect() as client:
             self.assertEqual(client.read_all(), b"* OK [CAPABI")
+        self.upstream.script = lambda connection: (connection.send(b"* OK unfin"), connection.read_all())
+        with self.proxy.connect() as client:
+            self.assertEqual(client.read_all(), b"* OK unfin")
         self.upstream.script = None
         with self.proxy.connect() as client, self.upstream.accept() as server:
             client.send(b"a LOGIN user secret\r\n")
@@ -105,7 +108,7 @@ class PlainServers(FailsOver):
             self.assertRegex(client.read_all(), BYE)
         self.proxy.wait_for("imapmeter_sessions", 0)
         self.assertTrue(self.second.never_connected())
-        self.assertEqual(self.change(before, "imapmeter_upstream_connects_total", result="greeting"), 3)
+        self.assertEqual(self.change(before, "imapmeter_upstream_connects_total", result="greeting"), 4)
         self.check_invariants()
 
 
