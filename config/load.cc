@@ -34,12 +34,12 @@ class Reader {
   void error(const YAML::Node& node, const Path& path, const std::string& why) {
     const auto origin = out_.origins.find(path);
     const std::string line = origin == out_.origins.end() ? where(node.Mark()) : origin->second;
-    out_.errors.push_back(describe({path, why}, {{path, line}}));
+    out_.errors.push_back(line + ": " + (path.empty() ? "" : path + ": ") + why);
   }
 
   void map(const YAML::Node& node, const Path& path, const Fields& fields);
   void entry(const YAML::Node& key, const YAML::Node& value, const Path& path, const Fields& fields);
-  // The text of a scalar; an error and nothing where it is a list, a mapping or empty.
+  // The text of a scalar; an error and nothing where it is a list, a mapping, empty or no text.
   const std::string* scalar(const YAML::Node& node, const Path& path, std::string_view expected);
 
   template <typename T, typename Parse>
@@ -75,6 +75,13 @@ std::string unknown_key(std::string_view key, const Fields& fields) {
   return "unknown key; " + (meant.empty() ? "expected one of " + all : "did you mean " + std::string(meant) + "?");
 }
 
+// YAML can carry it again, for --print-config: no octets that are not UTF-8.
+bool is_text(const std::string& scalar) {
+  YAML::Emitter out;
+  out << YAML::DoubleQuoted << scalar;
+  return YAML::Load(out.c_str()).Scalar() == scalar;
+}
+
 void Reader::map(const YAML::Node& node, const Path& path, const Fields& fields) {
   if (!node.IsMap()) return error(node, path, "expected a mapping (key: value)");
   std::set<std::string> seen;
@@ -98,8 +105,12 @@ void Reader::entry(const YAML::Node& key, const YAML::Node& value, const Path& p
 }
 
 const std::string* Reader::scalar(const YAML::Node& node, const Path& path, std::string_view expected) {
-  if (node.IsScalar() && !node.Scalar().empty()) return &node.Scalar();
-  const std::string_view got = node.IsMap() ? "a mapping" : node.IsSequence() ? "a list" : "nothing";
+  const bool something = node.IsScalar() && !node.Scalar().empty();
+  if (something && is_text(node.Scalar())) return &node.Scalar();
+  const std::string_view got = node.IsMap()        ? "a mapping"
+                               : node.IsSequence() ? "a list"
+                               : something         ? "what is not UTF-8"
+                                                   : "nothing";
   error(node, path, "expected " + std::string(expected) + ", got " + std::string(got));
   return nullptr;
 }
@@ -300,6 +311,8 @@ Loaded load_text(const std::string& text, const std::string& path) {
     const std::string line = e.mark.is_null() ? "" : ":" + std::to_string(e.mark.line + 1);
     out.errors.push_back(path + line + ": not YAML: " + e.msg);
   }
+  // keys and YAML's own words repeat what the file says
+  for (std::string& error : out.errors) error = printable(std::move(error));
   return out;
 }
 

@@ -169,12 +169,16 @@ std::optional<SelfSigned> parse_self_signed(std::string_view text) {
   return SelfSigned{.on = true, .dir = std::string(text)};
 }
 
-std::string mismatch(std::string_view expected, std::string_view text) {
-  constexpr std::size_t longest_shown = 80;
-  std::string shown(text.substr(0, longest_shown));
-  for (char& c : shown) {
+std::string printable(std::string text) {
+  for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
+  return text;
+}
+
+std::string mismatch(std::string_view expected, std::string_view text) {
+  constexpr std::size_t longest_shown = 80;
+  std::string shown = printable(std::string(text.substr(0, longest_shown)));
   if (text.size() > longest_shown) shown += "...";
   return "expected " + std::string(expected) + ", got \"" + shown + "\"";
 }

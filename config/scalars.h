@@ -89,6 +89,8 @@ struct SelfSigned {
 std::optional<SelfSigned> parse_self_signed(std::string_view text);
 inline constexpr std::string_view self_signed_expected = "true, false or a directory";
 
+// The text with `?` in the place of each control character: it fits on one line.
+std::string printable(std::string text);
 // "expected EXPECTED, got "TEXT"": one printable line, whatever the text holds.
 std::string mismatch(std::string_view expected, std::string_view text);
 

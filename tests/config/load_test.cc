@@ -203,8 +203,8 @@ TEST(Load, OctalIsNotGuessed) {
 }
 
 TEST(Load, WrongShapes) {
-  EXPECT_THAT(errors_of("- a\n"), ElementsAre(HasSubstr("expected a mapping")));
-  EXPECT_THAT(errors_of("just text\n"), ElementsAre(HasSubstr("expected a mapping")));
+  EXPECT_THAT(errors_of("- a\n"), ElementsAre("f.yaml:1: expected a mapping (key: value)"));
+  EXPECT_THAT(errors_of("\njust text\n"), ElementsAre("f.yaml:2: expected a mapping (key: value)"));
   EXPECT_THAT(errors_of("listeners: x\n"), ElementsAre("f.yaml:1: listeners: expected a list (- ...)"));
   EXPECT_THAT(errors_of("listeners: [x]\n"), ElementsAre("f.yaml:1: listeners[0]: expected a mapping (key: value)"));
   EXPECT_THAT(errors_of("upstreams:\n  - servers: {a: b}\n"),
@@ -214,6 +214,7 @@ TEST(Load, WrongShapes) {
   EXPECT_THAT(errors_of("workers: [1]\n"), ElementsAre(HasSubstr("got a list")));
   EXPECT_THAT(errors_of("admin: {a: b}\n"), ElementsAre(HasSubstr("got a mapping")));
   EXPECT_THAT(errors_of("admin: ''\n"), ElementsAre(HasSubstr("got nothing")));
+  EXPECT_THAT(errors_of("metrics: \xff:1\n"), ElementsAre(HasSubstr("got what is not UTF-8")));
   EXPECT_THAT(errors_of("? [a]\n: b\n"), ElementsAre(HasSubstr("a key must be a word")));
   EXPECT_THAT(errors_of("listeners:\n  - self_signed: yes\n"),
               ElementsAre(HasSubstr("expected true, false or a directory, got \"yes\"")));
@@ -242,6 +243,11 @@ TEST(Load, WhatIsNotYamlIsAnErrorWithItsLine) {
   EXPECT_THAT(errors_of(""), ElementsAre("f.yaml: the file is empty"));
   EXPECT_THAT(errors_of("# only a comment\n"), ElementsAre("f.yaml: the file is empty"));
   EXPECT_THAT(errors_of("workers: 1\n---\nworkers: 2\n"), ElementsAre("f.yaml: more than one YAML document"));
+}
+
+TEST(Load, ErrorsFitOnOneLine) {
+  EXPECT_THAT(errors_of("\"a\\nb\": 1\n"), ElementsAre(StartsWith("f.yaml:1: a?b: unknown key")));
+  EXPECT_THAT(errors_of("workers: \"\\\x01\"\n"), ElementsAre("f.yaml:1: not YAML: unknown escape character: ?"));
 }
 
 TEST(Load, UnreadableFiles) {
