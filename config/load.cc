@@ -1,5 +1,6 @@
 #include "config/load.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <sstream>
 #include <utility>
 
 #include "config/scalars.h"
@@ -289,6 +291,26 @@ std::optional<std::string> read_file(const std::string& path) {
   return text;
 }
 
+class Ignore final : public YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// YAML::LoadAll() finds documents without end where a comma belongs to none.
+bool more_than_one_document(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Ignore ignore;
+  return parser.HandleNextDocument(ignore) && parser.HandleNextDocument(ignore);
+}
+
 }  // namespace
 
 Loaded load(const std::string& path) {
@@ -301,11 +323,12 @@ Loaded load(const std::string& path) {
 Loaded load_text(const std::string& text, const std::string& path) {
   Loaded out;
   try {
-    const auto documents = YAML::LoadAll(text);
-    if (documents.size() == 1 && !documents.front().IsNull()) {
-      Reader(path, out).document(documents.front());
+    const bool several = more_than_one_document(text);
+    const YAML::Node document = YAML::Load(text);
+    if (several || document.IsNull()) {
+      out.errors.push_back(path + ": " + (several ? "more than one YAML document" : "the file is empty"));
     } else {
-      out.errors.push_back(path + ": " + (documents.size() > 1 ? "more than one YAML document" : "the file is empty"));
+      Reader(path, out).document(document);
     }
   } catch (const YAML::Exception& e) {
     const std::string line = e.mark.is_null() ? "" : ":" + std::to_string(e.mark.line + 1);

@@ -243,6 +243,9 @@ TEST(Load, WhatIsNotYamlIsAnErrorWithItsLine) {
   EXPECT_THAT(errors_of(""), ElementsAre("f.yaml: the file is empty"));
   EXPECT_THAT(errors_of("# only a comment\n"), ElementsAre("f.yaml: the file is empty"));
   EXPECT_THAT(errors_of("workers: 1\n---\nworkers: 2\n"), ElementsAre("f.yaml: more than one YAML document"));
+  for (const std::string stray : {",", ",,\n"}) {
+    EXPECT_THAT(errors_of(stray), ElementsAre("f.yaml: more than one YAML document")) << stray;
+  }
 }
 
 TEST(Load, ErrorsFitOnOneLine) {

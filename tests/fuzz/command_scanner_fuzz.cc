@@ -71,6 +71,7 @@ struct Heard {
               (scanner.framer().bare_lf() ? 8U : 0U) | (scanner.framer().has_nul() ? 16U : 0U));
     trace.add(line.tag.value);
     trace.add(line.tag.length);
+    trace.add(static_cast<std::uint64_t>(scanner.client_software()));
   }
 };
 

@@ -69,6 +69,9 @@ void check(const imap::SessionTracker& tracker, const Listener& heard) {
   REQUIRE(heard.count.state == tracker.state());
   REQUIRE(heard.count.states_join);
   REQUIRE(heard.count.opaque <= 1 && heard.count.byes <= 1);
+  REQUIRE(tracker.bye_seen() == (heard.count.byes != 0));
+  REQUIRE(tracker.ever_authenticated() || tracker.state() != imap::SessionState::selected);
+  REQUIRE(!tracker.logout_completed() || heard.count.ended != 0);
   REQUIRE(!tracker.at_response_boundary() || !tracker.holds_octets());
 }
 
@@ -119,6 +122,7 @@ class Run {
     REQUIRE(held.size() <= imap::capability_headroom);
     passage_.out(held);
     tracker_.finish();
+    heard_.trace.add(static_cast<std::uint64_t>(tracker_.client_software()));
     REQUIRE(heard_.count.started == heard_.count.ended + heard_.count.untracked);
     REQUIRE(heard_.count.outcomes == (tracker_.greeting_seen() ? 1U : 0U));
     REQUIRE(heard_.count.words_removed != 0 || passage_.missing() == 0);
