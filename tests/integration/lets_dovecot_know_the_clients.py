@@ -35,10 +35,11 @@ class LetsDovecotKnowTheClients(unittest.TestCase):
         directory = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="imapmeter-")))
         self.dovecot = self.enterContext(Dovecot(directory / "dovecot", SETTINGS))
 
-    def proxy(self, tls_upstream: bool = False, config: dict | None = None, **options) -> Proxy:
+    def proxy(self, tls_upstream: bool = False, config: dict | None = None, checks: str = "none", **options) -> Proxy:
         url = f"imaps://127.0.0.1:{self.dovecot.imaps}" if tls_upstream else f"imap://127.0.0.1:{self.dovecot.imap}"
         options["upstream_ca"] = Path(self.dovecot.certificate) if tls_upstream else None
-        return self.enterContext(Proxy(url, config={"upstream": {"proxy_protocol": True}, **(config or {})}, **options))
+        upstream = {"proxy_protocol": True, "health_check": {"interval": checks}}
+        return self.enterContext(Proxy(url, config={"upstream": upstream, **(config or {})}, **options))
 
     def dovecot_logs(self, text: str) -> str:
         """The first line of Dovecot's log that contains `text`."""
@@ -83,6 +84,16 @@ class LetsDovecotKnowTheClients(unittest.TestCase):
         line = self.dovecot_logs("Login: user=<carol>")
         for field in ("rip=192.0.2.7", "rport=50123", "lip=198.51.100.2", "lport=993"):
             self.assertIn(field, line)
+
+    def test_health_checks_are_nobodys(self):
+        """Their header is LOCAL: Dovecot takes them for imapmeter itself, and the server is up."""
+        for tls_upstream in (False, True):
+            with self.subTest(tls_upstream=tls_upstream):
+                proxy = self.proxy(tls_upstream, checks="1s")
+                wait_until(lambda: proxy.scrape().sum("imapmeter_upstream_health_checks_total", result="ok") > 1,
+                           what="two checks that succeed")
+                self.assertEqual(proxy.scrape().sum("imapmeter_upstream_health_checks_total", result="failed"), 0)
+                self.assertEqual(proxy.scrape().sum("imapmeter_upstream_up"), 1)
 
 
 if __name__ == "__main__":
