@@ -76,6 +76,9 @@ template <class T>
 struct ServerCounts {
   Table<T, proxy::connect_result_count> connects{};
   T sessions{};
+  Table<T, imap::condition_count> responses{};
+  Table<T, imap::auth_result_count> auth_attempts{};
+  Histogram<T, server_first_response_bounds> first_response{};
 };
 
 using Totals = Counts<std::uint64_t>;
@@ -117,6 +120,9 @@ inline void add(Totals& to, const Counts<Cell>& from) noexcept {
 inline void add(ServerTotals& to, const ServerCounts<Cell>& from) noexcept {
   add(to.connects, from.connects);
   add(to.sessions, from.sessions);
+  add(to.responses, from.responses);
+  add(to.auth_attempts, from.auth_attempts);
+  add(to.first_response, from.first_response);
 }
 
 }  // namespace imapmeter::metrics

@@ -207,6 +207,25 @@ void tls(FamilyWriter& out, const Snapshot& all) {
   }
 }
 
+// The series of the family that is open: one per server, by one enum where there is one.
+template <class Numbers>
+void by_server(FamilyWriter& out, const Snapshot& all, Numbers ServerTotals::*number) {
+  for (const auto& upstream : all.upstreams) {
+    for (const auto& [server, totals] : upstream.servers)
+      out.add({{"upstream", upstream.name}, {"server", server}}, totals.*number);
+  }
+}
+template <class Enum, class Numbers>
+void by_server(FamilyWriter& out, const Snapshot& all, std::string_view label, Numbers ServerTotals::*table) {
+  for (const auto& upstream : all.upstreams) {
+    for (const auto& [server, totals] : upstream.servers) {
+      each<Enum>(totals.*table, [&, &server = server](Enum value, std::uint64_t n) {
+        out.add({{"upstream", upstream.name}, {"server", server}, {label, name(value)}}, n);
+      });
+    }
+  }
+}
+
 void upstreams(FamilyWriter& out, const Snapshot& all) {
   out.gauge("imapmeter_upstream_tls_verify",
             "1 where the certificate of the upstream is verified, 0 where it is not, plaintext included.");
@@ -215,19 +234,25 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
   }
   out.counter("imapmeter_upstream_connects_total",
               "Connections to a server by result; ok means that a greeting OK or PREAUTH was read.");
-  for (const auto& upstream : all.upstreams) {
-    for (const auto& [server, totals] : upstream.servers) {
-      each<proxy::ConnectResult>(totals.connects, [&, &server = server](proxy::ConnectResult result, std::uint64_t n) {
-        out.add({{"upstream", upstream.name}, {"server", server}, {"result", name(result)}}, n);
-      });
-    }
-  }
+  by_server<proxy::ConnectResult>(out, all, "result", &ServerTotals::connects);
+
   out.gauge("imapmeter_upstream_sessions", "Sessions that hold a connection to the server.");
-  for (const auto& upstream : all.upstreams) {
-    for (const auto& [server, totals] : upstream.servers) {
-      out.add({{"upstream", upstream.name}, {"server", server}}, totals.sessions);
-    }
-  }
+  by_server(out, all, &ServerTotals::sessions);
+
+  out.counter(
+      "imapmeter_server_responses_total",
+      "Status responses of the server (OK NO BAD PREAUTH BYE), each once: which of several answers NO, BAD, BYE.");
+  by_server<imap::Condition>(out, all, "status", &ServerTotals::responses);
+
+  out.counter("imapmeter_server_auth_attempts_total",
+              "Each LOGIN and AUTHENTICATE at its answer: temporary is the trouble of the server, rejected that of the "
+              "user, other any other answer or none.");
+  by_server<imap::AuthResult>(out, all, "result", &ServerTotals::auth_attempts);
+
+  out.histogram("imapmeter_server_first_response_seconds",
+                "From the end of a command to the next line of the server, of commands that were alone at their end. "
+                "IDLE, an untagged OK without a code and INPROGRESS do not count.");
+  by_server(out, all, &ServerTotals::first_response);
 }
 
 // Of the upstreams whose servers are checked.

@@ -40,5 +40,12 @@ inline constexpr auto relay_delay_bounds = std::to_array<std::chrono::nanosecond
     std::chrono::milliseconds{10},
     std::chrono::milliseconds{100},
 });
+// Few, as every server has them.
+inline constexpr auto server_first_response_bounds = std::to_array<std::chrono::nanoseconds>({
+    std::chrono::milliseconds{10},
+    std::chrono::milliseconds{100},
+    std::chrono::seconds{1},
+    std::chrono::seconds{10},
+});
 
 }  // namespace imapmeter::metrics

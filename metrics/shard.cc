@@ -36,6 +36,7 @@ void Shard::on_command_ended(imap::Command command, imap::CommandResult result) 
 }
 
 // Counted per server, which only the session knows.
+void Shard::on_first_response(imap::Command /*command*/, std::chrono::nanoseconds /*time*/) noexcept {}
 void Shard::on_auth_attempt(const imap::AuthAttempt& /*attempt*/) noexcept {}
 
 void Shard::on_literal(imap::Direction direction, std::size_t octets) noexcept {
@@ -47,8 +48,6 @@ void Shard::on_anomaly(imap::Anomaly anomaly) noexcept { counts_.anomalies[at(an
 void Shard::on_opaque(imap::OpaqueReason reason) noexcept { counts_.opaque[at(reason)].add(1); }
 
 void Shard::on_capability_removed() noexcept { on_authored(proxy::Authored::capability_words); }
-
-// For the log, not for a counter.
 
 void Shard::on_outcome(imap::Outcome outcome) noexcept { counts_.outcomes[at(outcome)].add(1); }
 
@@ -89,7 +88,18 @@ void Shard::on_relay_delay(imap::Direction direction, std::chrono::nanoseconds d
   counts_.relay_delay[at(direction)].observe(delay);
 }
 
-void Shard::on_auth_attempt(const proxy::SessionFacts& /*session*/, const imap::AuthAttempt& /*attempt*/) noexcept {}
+void Shard::on_server_status(std::size_t server, imap::Condition condition) noexcept {
+  if (server < servers_.size()) servers_[server].responses[at(condition)].add(1);
+}
+
+void Shard::on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept {
+  if (server < servers_.size()) servers_[server].first_response.observe(time);
+}
+
+void Shard::on_auth_attempt(std::size_t server, const proxy::SessionFacts& /*session*/,
+                            const imap::AuthAttempt& attempt) noexcept {
+  if (server < servers_.size()) servers_[server].auth_attempts[at(attempt.result)].add(1);
+}
 
 void Shard::on_closed(const proxy::Closed& closed) noexcept {
   counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);

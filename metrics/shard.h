@@ -29,6 +29,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_authenticated() noexcept override;
   void on_command_started(imap::Command command) noexcept override;
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override;
+  void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
@@ -44,7 +45,10 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_authored(proxy::Authored what) noexcept override;
   void on_blocked(proxy::Side side, int change, std::chrono::nanoseconds waited) noexcept override;
   void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override;
-  void on_auth_attempt(const proxy::SessionFacts& session, const imap::AuthAttempt& attempt) noexcept override;
+  void on_server_status(std::size_t server, imap::Condition condition) noexcept override;
+  void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override;
+  void on_auth_attempt(std::size_t server, const proxy::SessionFacts& session,
+                       const imap::AuthAttempt& attempt) noexcept override;
   void on_closed(const proxy::Closed& closed) noexcept override;
 
   const Counts<Cell>& counts() const noexcept { return counts_; }

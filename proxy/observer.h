@@ -243,8 +243,11 @@ class Observer {
   virtual void on_blocked(Side side, int change, std::chrono::nanoseconds waited) noexcept = 0;
   // A sample: from reading octets to handing on the same octets.
   virtual void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept = 0;
-  // As imap::Observer has it, and whose it was.
-  virtual void on_auth_attempt(const SessionFacts& session, const imap::AuthAttempt& attempt) noexcept = 0;
+  // These three as imap::Observer has them, and of which server, or whose, they were.
+  virtual void on_server_status(std::size_t server, imap::Condition condition) noexcept = 0;
+  virtual void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept = 0;
+  virtual void on_auth_attempt(std::size_t server, const SessionFacts& session,
+                               const imap::AuthAttempt& attempt) noexcept = 0;
   virtual void on_closed(const Closed& closed) noexcept = 0;
 };
 

@@ -36,8 +36,15 @@ class ObserverPair final : public Observer {
   void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override {
     both([&](auto& to) { to.on_relay_delay(direction, delay); });
   }
-  void on_auth_attempt(const SessionFacts& session, const imap::AuthAttempt& attempt) noexcept override {
-    both([&](auto& to) { to.on_auth_attempt(session, attempt); });
+  void on_server_status(std::size_t server, imap::Condition condition) noexcept override {
+    both([&](auto& to) { to.on_server_status(server, condition); });
+  }
+  void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override {
+    both([&](auto& to) { to.on_server_first_response(server, time); });
+  }
+  void on_auth_attempt(std::size_t server, const SessionFacts& session,
+                       const imap::AuthAttempt& attempt) noexcept override {
+    both([&](auto& to) { to.on_auth_attempt(server, session, attempt); });
   }
   void on_closed(const Closed& closed) noexcept override {
     both([&](auto& to) { to.on_closed(closed); });

@@ -87,6 +87,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void on_authenticated() noexcept override;
   void on_command_started(imap::Command command) noexcept override;
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override;
+  void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
   void on_anomaly(imap::Anomaly anomaly) noexcept override;

@@ -3,7 +3,10 @@
 
 namespace imapmeter::proxy {
 
-void Session::on_status(const imap::Status& status) noexcept { context_.imap_observer->on_status(status); }
+void Session::on_status(const imap::Status& status) noexcept {
+  context_.imap_observer->on_status(status);
+  context_.observer->on_server_status(server_, status.condition);
+}
 
 void Session::on_undefined_status() noexcept { context_.imap_observer->on_undefined_status(); }
 
@@ -32,10 +35,15 @@ void Session::on_command_ended(imap::Command command, imap::CommandResult result
   context_.imap_observer->on_command_ended(command, result);
 }
 
+void Session::on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept {
+  context_.imap_observer->on_first_response(command, time);
+  context_.observer->on_server_first_response(server_, time);
+}
+
 void Session::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
   context_.imap_observer->on_auth_attempt(attempt);
   facts_->server = server_;
-  context_.observer->on_auth_attempt(*facts_, attempt);
+  context_.observer->on_auth_attempt(server_, *facts_, attempt);
 }
 
 void Session::on_literal(imap::Direction direction, std::size_t octets) noexcept {

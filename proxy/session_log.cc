@@ -48,7 +48,8 @@ void SessionLog::on_closed(const Closed& closed) noexcept {
   }
 }
 
-void SessionLog::on_auth_attempt(const SessionFacts& session, const imap::AuthAttempt& attempt) noexcept {
+void SessionLog::on_auth_attempt(std::size_t /*server*/, const SessionFacts& session,
+                                 const imap::AuthAttempt& attempt) noexcept {
   if (attempt.result == imap::AuthResult::success) return;
   // `other` is mostly a client that has changed its mind.
   const LogLevel level = attempt.result == imap::AuthResult::other ? LogLevel::info : LogLevel::warn;

@@ -48,7 +48,10 @@ class SessionLog final : public Observer {
   void on_authored(Authored /*what*/) noexcept override {}
   void on_blocked(Side /*side*/, int /*change*/, std::chrono::nanoseconds /*waited*/) noexcept override {}
   void on_relay_delay(imap::Direction /*direction*/, std::chrono::nanoseconds /*delay*/) noexcept override {}
-  void on_auth_attempt(const SessionFacts& session, const imap::AuthAttempt& attempt) noexcept override;
+  void on_server_status(std::size_t /*server*/, imap::Condition /*condition*/) noexcept override {}
+  void on_server_first_response(std::size_t /*server*/, std::chrono::nanoseconds /*time*/) noexcept override {}
+  void on_auth_attempt(std::size_t server, const SessionFacts& session,
+                       const imap::AuthAttempt& attempt) noexcept override;
   void on_closed(const Closed& closed) noexcept override;
 
  private:

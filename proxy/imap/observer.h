@@ -1,6 +1,7 @@
 // The only way out of proxy/imap: what a conversation says, in the protocol's words.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 
 #include "proxy/imap/event.h"
@@ -30,6 +31,9 @@ class Observer {
   virtual void on_command_started(Command command) noexcept = 0;
   // Each started command ends exactly once.
   virtual void on_command_ended(Command command, CommandResult result) noexcept = 0;
+  // At most once for each command but IDLE: the first line of the server after its end was read, `time` later, and no
+  // other command was outstanding at its end. An untagged OK without a code and INPROGRESS only ask for patience.
+  virtual void on_first_response(Command command, std::chrono::nanoseconds time) noexcept = 0;
   // Each LOGIN and AUTHENTICATE once, beside on_command_ended. None that is untracked.
   virtual void on_auth_attempt(const AuthAttempt& attempt) noexcept = 0;
   // `octets` of literals passed, as they pass.

@@ -44,7 +44,12 @@ void SessionTracker::complete(std::size_t index, Condition condition, ResponseCo
   const bool latest = latest_ == Latest::tracked && index + 1 == outstanding_.size();
   outstanding_.remove(index);
   after_literal_ = false;
-  if (latest) answer_latest();
+  if (latest) {
+    const bool early = commands_.command_open() && !commands_.waiting();
+    const auto first = first_response_.answered();
+    if (first && !early) observer_.on_first_response(command.command, *first);
+    answer_latest();
+  }
   observer_.on_command_ended(command.command, result_of(condition));
   if (is_login(command.command)) observer_.on_auth_attempt({command.command, auth_result(condition, code), code});
   if (command.impatient && command.owed > 0 && condition != Condition::ok) {

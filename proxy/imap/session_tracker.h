@@ -17,6 +17,7 @@
 #include "proxy/imap/capability_filter.h"
 #include "proxy/imap/command_scanner.h"
 #include "proxy/imap/event.h"
+#include "proxy/imap/first_response.h"
 #include "proxy/imap/observer.h"
 #include "proxy/imap/outstanding_table.h"
 #include "proxy/imap/response_scanner.h"
@@ -77,6 +78,7 @@ class SessionTracker {
   void client_part_anomalies() noexcept;
   void begin_command() noexcept;
   void after_client_part() noexcept;
+  void time_first_response() noexcept;
   void impatient() noexcept;
 
   // session_tracker_server.cc
@@ -84,6 +86,7 @@ class SessionTracker {
   void on_server_tag() noexcept;
   void on_server_part() noexcept;
   void on_server_line() noexcept;
+  void note_first_response(const ResponseLine& line) noexcept;
   bool read_out_of_step(const ResponseLine& line) noexcept;
   void server_part_anomalies() noexcept;
   void on_first_line(const ResponseLine& line) noexcept;
@@ -114,8 +117,9 @@ class SessionTracker {
   CommandScanner commands_;
   CapabilityFilter filter_;
   TimePoint now_{};
-  TimePoint last_client_{};   // when the client last sent something; at first, when the session was first fed
-  std::uint32_t silent_ = 0;  // completions of untracked commands that may still come
+  TimePoint last_client_{};  // when the client last sent something; at first, when the session was first fed
+  [[no_unique_address]] FirstResponse first_response_;  // what follows fits behind it
+  std::uint32_t silent_ = 0;                            // completions of untracked commands that may still come
 
   SessionState base_ = SessionState::not_authenticated;  // without IDLE and LOGOUT
   SessionState told_ = SessionState::connecting;         // what the observer knows
@@ -140,6 +144,6 @@ class SessionTracker {
 };
 
 // The idle cost of a session (PERFORMANCE.md): state of both directions, 4 commands, 64 held octets.
-static_assert(sizeof(SessionTracker) <= 336);
+static_assert(sizeof(SessionTracker) <= 344);
 
 }  // namespace imapmeter::imap

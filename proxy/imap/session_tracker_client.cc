@@ -47,7 +47,7 @@ void SessionTracker::client_part_anomalies() noexcept {
 }
 
 void SessionTracker::on_client_line() noexcept {
-  if (commands_.read_as() == CommandScanner::Expect::sasl) return;  // may be anything, also empty or `*`
+  if (commands_.read_as() == CommandScanner::Expect::sasl) return time_first_response();  // may be anything, also `*`
   const bool idle = commands_.read_as() == CommandScanner::Expect::idle;
   switch (commands_.line().shape) {
     case CommandShape::command:
@@ -91,6 +91,7 @@ void SessionTracker::begin_command() noexcept {
 // A line of a command has ended: the client waits for `+`, goes on by itself, or the command is complete.
 void SessionTracker::after_client_part() noexcept {
   if (latest_ == Latest::none || commands_.line().shape != CommandShape::command) return;
+  time_first_response();
   const Command command = commands_.line().command;
   bool asks = commands_.waiting();
   if (!asks && !commands_.command_open()) {
@@ -101,6 +102,16 @@ void SessionTracker::after_client_part() noexcept {
   if (!asks || latest_ != Latest::tracked) return;
   OutstandingCommand& entry = outstanding_[outstanding_.size() - 1];
   if (entry.owed != UINT16_MAX) ++entry.owed;
+}
+
+// A line of the client may have been the last of a command, and the server's turn begins.
+void SessionTracker::time_first_response() noexcept {
+  const bool alone = latest_ == Latest::tracked && outstanding_.size() == 1 && silent_ == 0;
+  if (!alone) return;
+  const Command command = outstanding_[0].command;
+  const bool goes_on = commands_.command_open() && !commands_.waiting();
+  if (goes_on || command == Command::idle) return first_response_.stop();
+  first_response_.start(last_client_, commands_.waiting() || command == Command::authenticate);
 }
 
 void SessionTracker::impatient() noexcept {

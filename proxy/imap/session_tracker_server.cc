@@ -54,6 +54,12 @@ bool is_completion(const ResponseLine& line) noexcept {
   return line.has_condition && line.condition <= Condition::bad;  // OK, NO, BAD
 }
 
+// The server is still at work.
+bool asks_for_patience(const ResponseLine& line) noexcept {
+  if (line.shape != ResponseShape::status) return false;
+  return line.code == ResponseCode::inprogress || (line.condition == Condition::ok && line.code == ResponseCode::none);
+}
+
 // A NO that speaks of the server's own trouble.
 bool is_trouble(ResponseCode code) noexcept {
   return code == ResponseCode::unavailable || code == ResponseCode::serverbug || code == ResponseCode::corruption ||
@@ -138,6 +144,7 @@ void SessionTracker::on_server_tag() noexcept {
 void SessionTracker::on_server_part() noexcept {
   if (!in_step_) return;
   after_literal_ = true;
+  note_first_response(responses_.line());
   server_part_anomalies();
   if (responses_.framer().marker().plus()) observer_.on_anomaly(Anomaly::literal_plus_from_server);
   if (responses_.framer().quote_open()) observer_.on_anomaly(Anomaly::quote_open_at_literal);
@@ -153,6 +160,7 @@ void SessionTracker::on_server_line() noexcept {
   if (!in_step_ && !read_out_of_step(line)) return;
   server_part_anomalies();
   if (!greeting_seen_) return on_first_line(line);
+  note_first_response(line);
   switch (line.shape) {
     case ResponseShape::empty:
       return on_odd_line(Anomaly::empty_line);
@@ -172,6 +180,12 @@ void SessionTracker::on_server_line() noexcept {
     case ResponseShape::tagged:
       return on_tagged(line);
   }
+}
+
+void SessionTracker::note_first_response(const ResponseLine& line) noexcept {
+  if (!greeting_seen_ || asks_for_patience(line)) return;
+  const auto time = first_response_.line(now_);
+  if (time) observer_.on_first_response(outstanding_[0].command, *time);
 }
 
 // Out of step only a completion of an outstanding command counts, and ends it. `+` is heeded, since the client will.

@@ -39,6 +39,10 @@ class Listener final : public imap::Observer {
     count.on_command_ended(command, result);
     note(7, (static_cast<std::uint64_t>(command) << 8U) | static_cast<std::uint64_t>(result));
   }
+  void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
+    count.on_first_response(command, time);
+    note(11, (static_cast<std::uint64_t>(time.count()) << 8U) | static_cast<std::uint64_t>(command));
+  }
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override { count.on_auth_attempt(attempt); }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
     REQUIRE(octets > 0);
@@ -66,6 +70,7 @@ class Listener final : public imap::Observer {
 void check(const imap::SessionTracker& tracker, const Listener& heard) {
   REQUIRE(heard.count.started >= heard.count.ended + heard.count.untracked);
   REQUIRE(heard.count.started - heard.count.ended - heard.count.untracked <= imap::tag_block_size);
+  REQUIRE(heard.count.first_responses <= heard.count.started);
   REQUIRE(heard.count.state == tracker.state());
   REQUIRE(heard.count.states_join);
   REQUIRE(heard.count.opaque <= 1 && heard.count.byes <= 1);

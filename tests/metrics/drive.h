@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "metrics/metrics.h"
+#include "proxy/session_facts.h"
 
 namespace imapmeter::metrics {
 
@@ -83,6 +84,11 @@ inline void drive_relay(Shard& shard, std::size_t servers) {
     for_each_value<proxy::ConnectResult>(proxy::connect_result_count,
                                          [&](auto result) { shard.on_upstream_connect(server, result); });
     shard.on_upstream_sessions(server, 1);
+    for_each_value<imap::Condition>(imap::condition_count,
+                                    [&](auto condition) { shard.on_server_status(server, condition); });
+    for_each_value<imap::AuthResult>(imap::auth_result_count,
+                                     [&](auto result) { shard.on_auth_attempt(server, {}, {.result = result}); });
+    shard.on_server_first_response(server, {});
   }
 }
 

@@ -29,7 +29,9 @@ std::set<std::string> label_values(const Exposition& read, const std::string& fa
   std::set<std::string> values;
   const auto found = read.families.find(family);
   if (found == read.families.end()) return values;
-  for (const auto& series : found->second.series) values.insert(series.labels.at(label));
+  for (const auto& series : found->second.series) {
+    if (label != "le" || series.labels.contains(label)) values.insert(series.labels.at(label));
+  }
   return values;
 }
 
@@ -63,6 +65,8 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_tls_handshakes_total", 2 * (4 + 14)},
       {"imapmeter_upstream_connects_total", 2 * 10},
       {"imapmeter_upstream_sessions", 2},
+      {"imapmeter_server_responses_total", 2 * 5},
+      {"imapmeter_server_auth_attempts_total", 2 * 4},
       {"imapmeter_upstream_up", 2},
       {"imapmeter_upstream_health_checks_total", 2 * 2},
   };
@@ -76,8 +80,9 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
 TEST(Families, HidesTheZerosOfTheOthers) {
   Metrics metrics(one_listener(), 1, build());
   const Exposition before = parse_exposition(metrics.exposition());
-  for (const char* name : {"imapmeter_response_codes_total", "imapmeter_commands_total",
-                           "imapmeter_sessions_closed_total", "imapmeter_relay_delay_seconds"}) {
+  for (const char* name :
+       {"imapmeter_response_codes_total", "imapmeter_commands_total", "imapmeter_sessions_closed_total",
+        "imapmeter_relay_delay_seconds", "imapmeter_server_first_response_seconds"}) {
     EXPECT_FALSE(before.families.contains(name)) << name;
   }
   metrics.shard(0, 0).on_command_ended(imap::Command::uid_fetch, imap::CommandResult::ok);
@@ -132,6 +137,14 @@ TEST(Families, LabelValuesAreThoseOfTheContract) {
   expect("imapmeter_tls_handshakes_total", "result",
          "ok timeout eof reset not_tls version cipher alpn sni certificate_missing certificate_expired "
          "certificate_untrusted certificate_name alert other");
+  for (const char* family : {"imapmeter_server_responses_total", "imapmeter_server_auth_attempts_total",
+                             "imapmeter_server_first_response_seconds"}) {
+    expect(family, "upstream", "dovecot");
+    expect(family, "server", "mail.example.org:993 [2001:db8::1]:1993");
+  }
+  expect("imapmeter_server_responses_total", "status", "OK NO BAD PREAUTH BYE");
+  expect("imapmeter_server_auth_attempts_total", "result", "success rejected temporary other");
+  expect("imapmeter_server_first_response_seconds", "le", "0.01 0.1 1 10 +Inf");
   expect("imapmeter_upstream_connects_total", "server", "mail.example.org:993 [2001:db8::1]:1993");
   expect("imapmeter_upstream_health_checks_total", "result", "ok failed");
   expect("imapmeter_upstream_connects_total", "result",
@@ -209,7 +222,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 39U);
+  EXPECT_EQ(read.families.size(), 42U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

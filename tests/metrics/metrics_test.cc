@@ -51,6 +51,42 @@ TEST(Metrics, SumsWorkersAndKeepsListenersApart) {
       1);
 }
 
+TEST(Metrics, WhatAServerSaysIsItsOwn) {
+  Metrics metrics(one_listener(), 2, build());
+  for (unsigned worker = 0; worker < 2; ++worker) {
+    Shard& shard = metrics.shard(worker, 0);
+    shard.on_server_status(0, imap::Condition::no);
+    shard.on_server_status(1, imap::Condition::bye);
+    shard.on_server_status(1, imap::Condition::bye);
+    shard.on_server_status(2, imap::Condition::ok);  // a number that the upstream does not have
+    shard.on_auth_attempt(1, {}, {.result = imap::AuthResult::temporary});
+    shard.on_auth_attempt(2, {}, {.result = imap::AuthResult::success});
+    shard.on_server_first_response(0, std::chrono::milliseconds(worker == 0 ? 10 : 11));
+    shard.on_server_first_response(2, std::chrono::seconds(1));
+  }
+  const Exposition read = parse_exposition(metrics.exposition());
+  const auto of = [&](const char* server, const std::string& family, std::map<std::string, std::string> labels) {
+    labels.insert({{"upstream", "dovecot"}, {"server", server}});
+    return read.value(family, labels);
+  };
+  const char* const first = "mail.example.org:993";
+  const char* const second = "[2001:db8::1]:1993";
+  EXPECT_EQ(of(first, "imapmeter_server_responses_total", {{"status", "NO"}}), 2);
+  EXPECT_EQ(of(second, "imapmeter_server_responses_total", {{"status", "BYE"}}), 4);
+  EXPECT_EQ(read.sum("imapmeter_server_responses_total"), 6);
+  EXPECT_EQ(of(second, "imapmeter_server_auth_attempts_total", {{"result", "temporary"}}), 2);
+  EXPECT_EQ(read.sum("imapmeter_server_auth_attempts_total"), 2);
+  for (const auto& each : read.families.at("imapmeter_server_first_response_seconds").series) {
+    EXPECT_EQ(each.labels.at("server"), first);
+    if (each.labels.contains("le")) {
+      EXPECT_EQ(each.value, each.labels.at("le") == "0.01" ? 1 : 2) << each.labels.at("le");
+    }
+    if (each.name.ends_with("_sum")) {
+      EXPECT_NEAR(each.value, 0.021, 1e-12);
+    }
+  }
+}
+
 // A gauge that fell in one worker what it rose in another is exact, and never 2^64 - 1.
 TEST(Metrics, GaugesAreSigned) {
   Metrics metrics(one_listener(), 2, build());

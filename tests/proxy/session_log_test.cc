@@ -64,7 +64,7 @@ TEST_F(SessionLogTest, G11_FiftyASecondOfEachClassAndTheRestCounted) {
   for (int i = 0; i < attack; ++i) log.on_closed(closed(CloseReason::not_tls, Phase::handshake, &facts_));
   facts_.outcome = Outcome::good;
   log.on_closed(closed(CloseReason::logout, Phase::authenticated, &facts_));
-  log.on_auth_attempt(facts_, {});
+  log.on_auth_attempt(0, facts_, {});
   const std::uint64_t dropped = log_lines_dropped() - before;
   const auto all = lines();
   EXPECT_EQ(all.size() + dropped, static_cast<std::size_t>(attack) + 2);
@@ -80,7 +80,7 @@ TEST_F(SessionLogTest, NoneWhereTheSettingSaysSo) {
   SessionLogShared shared(config_);
   SessionLog log(config_, 0, shared);
   log.on_closed(closed(CloseReason::logout, Phase::authenticated, &facts_));
-  log.on_auth_attempt(facts_, {});
+  log.on_auth_attempt(0, facts_, {});
   EXPECT_TRUE(lines().empty());
 }
 
@@ -90,9 +90,9 @@ TEST_F(SessionLogTest, AtTheLevelOfWarningsOnlyLoginsThatFailed) {
   SessionLog log(config_, 0, shared);
   const std::uint64_t before = log_lines_dropped();
   log.on_closed(closed(CloseReason::logout, Phase::authenticated, &facts_));
-  log.on_auth_attempt(facts_, {.command = imap::Command::login, .result = imap::AuthResult::success});
-  log.on_auth_attempt(facts_, {.command = imap::Command::login, .result = imap::AuthResult::other});
-  log.on_auth_attempt(facts_, {.command = imap::Command::login, .result = imap::AuthResult::temporary});
+  log.on_auth_attempt(0, facts_, {.command = imap::Command::login, .result = imap::AuthResult::success});
+  log.on_auth_attempt(0, facts_, {.command = imap::Command::login, .result = imap::AuthResult::other});
+  log.on_auth_attempt(0, facts_, {.command = imap::Command::login, .result = imap::AuthResult::temporary});
   const auto all = lines();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_NE(all[0].find(R"("level":"warn","event":"auth")"), std::string::npos);
@@ -117,8 +117,14 @@ class Heard final : public Observer {
   void on_authored(Authored what) noexcept override { add(name(what)); }
   void on_blocked(Side side, int, std::chrono::nanoseconds) noexcept override { add(name(side)); }
   void on_relay_delay(imap::Direction, std::chrono::nanoseconds) noexcept override { add("delay"); }
-  void on_auth_attempt(const SessionFacts&, const imap::AuthAttempt& attempt) noexcept override {
-    add(name(attempt.result));
+  void on_server_status(std::size_t server, imap::Condition condition) noexcept override {
+    add(std::to_string(server) + std::string(imap::name(condition)));
+  }
+  void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override {
+    add(std::to_string(server) + "first" + std::to_string(time.count()));
+  }
+  void on_auth_attempt(std::size_t server, const SessionFacts&, const imap::AuthAttempt& attempt) noexcept override {
+    add(std::to_string(server) + std::string(name(attempt.result)));
   }
   void on_closed(const Closed& closed) noexcept override { add(name(closed.reason)); }
 
@@ -148,12 +154,15 @@ TEST(ObserverPair, BothHearEverythingInOrder) {
   observer.on_authored(Authored::bye);
   observer.on_blocked(Side::client, 1, {});
   observer.on_relay_delay(imap::Direction::client_to_server, {});
-  observer.on_auth_attempt({}, {.result = imap::AuthResult::temporary});
+  observer.on_server_status(4, imap::Condition::bad);
+  observer.on_server_first_response(5, std::chrono::nanoseconds(9));
+  observer.on_auth_attempt(6, {}, {.result = imap::AuthResult::temporary});
   observer.on_closed({.reason = CloseReason::drain});
-  EXPECT_EQ(heard, (std::vector<std::string>{"1 accepted", "2 accepted",  "1 upstream",  "2 upstream", "1 3dns",
-                                             "2 3dns",     "1 2-1",       "2 2-1",       "1 7",        "2 7",
-                                             "1 bye",      "2 bye",       "1 client",    "2 client",   "1 delay",
-                                             "2 delay",    "1 temporary", "2 temporary", "1 drain",    "2 drain"}));
+  EXPECT_EQ(heard, (std::vector<std::string>{"1 accepted",   "2 accepted",   "1 upstream", "2 upstream", "1 3dns",
+                                             "2 3dns",       "1 2-1",        "2 2-1",      "1 7",        "2 7",
+                                             "1 bye",        "2 bye",        "1 client",   "2 client",   "1 delay",
+                                             "2 delay",      "1 4BAD",       "2 4BAD",     "1 5first9",  "2 5first9",
+                                             "1 6temporary", "2 6temporary", "1 drain",    "2 drain"}));
 }
 
 }  // namespace

@@ -80,6 +80,7 @@ struct Heard {
   std::vector<std::string> events;
   std::string to_client;  // what server() gave out
   imap::CapabilityFindings findings;
+  std::vector<std::string> first_responses;
   imap::ClientSoftware client_software = imap::ClientSoftware::none;
   friend bool operator==(const Heard&, const Heard&) = default;
 };
@@ -117,6 +118,7 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   heard.to_client.append(held.data(), held.size());
   tracker.finish();
   heard.events = std::move(log.lines);
+  heard.first_responses = std::move(log.first_responses);
   heard.findings = rules.findings;
   heard.client_software = tracker.client_software();
   return heard;

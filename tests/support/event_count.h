@@ -12,6 +12,7 @@ struct EventCount final : imap::Observer {
   std::uint64_t started = 0;
   std::uint64_t ended = 0;  // with an answer or aborted
   std::uint64_t untracked = 0;
+  std::uint64_t first_responses = 0;
   std::uint64_t anomalies = 0;
   std::uint64_t literal_octets = 0;
   std::uint64_t opaque = 0;
@@ -33,6 +34,7 @@ struct EventCount final : imap::Observer {
   void on_command_ended(imap::Command, imap::CommandResult result) noexcept override {
     ++(result == imap::CommandResult::untracked ? untracked : ended);
   }
+  void on_first_response(imap::Command, std::chrono::nanoseconds) noexcept override { ++first_responses; }
   void on_auth_attempt(const imap::AuthAttempt&) noexcept override {}
   void on_literal(imap::Direction, std::size_t octets) noexcept override { literal_octets += octets; }
   void on_anomaly(imap::Anomaly) noexcept override { ++anomalies; }

@@ -13,7 +13,8 @@ class EventLog final : public imap::Observer {
  public:
   // Literal octets are told as they pass, so neighbours are added up: else every chunking would look different.
   std::vector<std::string> lines;
-  std::vector<std::string> logins;  // attempts to log in, as they were answered
+  std::vector<std::string> logins;           // attempts to log in, as they were answered
+  std::vector<std::string> first_responses;  // "COMMAND seconds"
 
   void on_status(const imap::Status& status) noexcept override {
     std::string members;
@@ -34,6 +35,10 @@ class EventLog final : public imap::Observer {
   void on_command_started(imap::Command command) noexcept override { add({"started", name(command)}); }
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
     add({"ended", name(command), name(result)});
+  }
+  void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
+    first_responses.push_back(std::string(name(command)) + " " + std::to_string(seconds));
   }
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override {
     logins.push_back(std::string(name(attempt.command)) + " " + std::string(name(attempt.result)) + " " +

@@ -73,6 +73,12 @@ def check_conservation(metrics: Exposition) -> None:
     in_flight = metrics.sum("imapmeter_commands_in_flight")
     _require(started == sum(ended.values()) + in_flight, f"commands: {started} started, {ended} ended, {in_flight}")
     _require(in_flight == 0, f"{in_flight} commands in flight without a session")
+    of_servers = metrics.by("imapmeter_server_responses_total", "status")
+    of_listeners = metrics.by("imapmeter_responses_total", "status")
+    _require(of_servers == of_listeners, f"responses: {of_servers} of the servers, {of_listeners} of the listeners")
+    first = metrics.sum("imapmeter_server_first_response_seconds_count")
+    idle = metrics.sum("imapmeter_commands_total", command="IDLE")
+    _require(first <= started - idle, f"{first} first responses to {started - idle} commands")
     for (_, labels), value in metrics.families["imapmeter_sessions_closed_total"].samples.items():
         have = dict(labels)
         _require(have["reason"] in REASONS and have["phase"] in PHASES, f"unknown reason or phase: {have}")

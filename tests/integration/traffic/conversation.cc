@@ -191,6 +191,7 @@ void Conversation::answer_all() {
 void Conversation::answer(const Begun& command, std::string_view condition, const StatusText& text) {
   status_line(command.tag + " " + std::string(condition), "tagged", condition, text);
   journal_.ended(command.label, condition);
+  if (command.label == "LOGIN" || command.label == "AUTHENTICATE") journal_.login_answered(condition, text.code);
 }
 
 void Conversation::answer(const Begun& command) {

@@ -1,5 +1,6 @@
 #include "tests/integration/traffic/journal.h"
 
+#include <algorithm>
 #include <array>
 #include <iostream>
 #include <utility>
@@ -39,6 +40,7 @@ std::string two(std::string_view family, std::string_view label, std::string_vie
 void Journal::status(std::string_view kind, std::string_view condition, std::string_view code) {
   constexpr auto members = "imapmeter_status_codes_total"sv;
   add(two("imapmeter_responses_total", "kind", kind, "status", condition));
+  add(one("imapmeter_server_responses_total", "status", condition));
   add(two("imapmeter_response_codes_total", "status", condition, "code", code));
   add(one(members, "status_code", condition));
   if (kind != "tagged") add(one(members, "status_code", "UNSOLICITED"));
@@ -55,6 +57,18 @@ void Journal::started() { add("imapmeter_commands_started_total"); }
 
 void Journal::ended(std::string_view command, std::string_view result) {
   add(two("imapmeter_commands_total", "command", command, "result", result));
+}
+
+void Journal::login_answered(std::string_view condition, std::string_view code) {
+  constexpr std::array<std::string_view, 4> of_the_user = {"none"sv, "AUTHENTICATIONFAILED"sv, "AUTHORIZATIONFAILED"sv,
+                                                           "EXPIRED"sv};
+  constexpr std::array<std::string_view, 5> of_the_server = {"UNAVAILABLE"sv, "INUSE"sv, "LIMIT"sv, "SERVERBUG"sv,
+                                                             "CONTACTADMIN"sv};
+  const auto in = [code](const auto& codes) { return std::find(codes.begin(), codes.end(), code) != codes.end(); };
+  std::string_view result = condition == "OK" ? "success"sv : "other"sv;
+  if (condition == "NO" && in(of_the_user)) result = "rejected";
+  if (condition == "NO" && in(of_the_server)) result = "temporary";
+  add(one("imapmeter_server_auth_attempts_total", "result", result));
 }
 
 void Journal::anomaly(std::string_view side, std::string_view kind) {

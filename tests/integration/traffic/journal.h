@@ -27,6 +27,8 @@ struct Journal {
   void bye(std::string_view reason);
   void started();
   void ended(std::string_view command, std::string_view result);
+  // An answer to LOGIN or AUTHENTICATE.
+  void login_answered(std::string_view condition, std::string_view code);
   void anomaly(std::string_view side, std::string_view kind);
   void literal(std::string_view direction, std::uint64_t octets);
   void closed(std::string_view reason);
