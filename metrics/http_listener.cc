@@ -233,7 +233,18 @@ HttpListener::~HttpListener() {
 void HttpListener::start() {
   backoff_.cancel();
   bound_.acceptor.cancel();
+  drop_stranded();
   wait();
+}
+
+// What has thrown took an operation with it: nobody else holds its connection, and no deadline would end it.
+void HttpListener::drop_stranded() {
+  for (auto next = connections_.begin(); next != connections_.end();) {
+    const auto each = next++;
+    if (each->use_count() > 1) continue;
+    const auto stranded = *each;
+    stranded->finish(false);
+  }
 }
 
 void HttpListener::wait() {

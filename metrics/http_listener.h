@@ -34,6 +34,7 @@ class HttpListener {
   using Socket = boost::asio::generic::stream_protocol::socket;
   using Endpoint = boost::asio::generic::stream_protocol::endpoint;
 
+  void drop_stranded();
   void wait();
   void accept_waiting();
   Socket accept(Endpoint& peer, boost::system::error_code& error);
