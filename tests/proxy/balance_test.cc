@@ -74,7 +74,7 @@ TEST(Balance, NoneIsLeft) {
 }
 
 TEST(Balance, AsManyAsThereMayBe) {
-  Servers servers(std::vector<std::uint32_t>(config::most_servers));
+  const Servers servers(std::vector<std::uint32_t>(config::most_servers, 0));
   EXPECT_EQ(servers.choose(Balance::least_sessions, ~ServerSet{0} >> 1), config::most_servers - 1);
   EXPECT_EQ(servers.choose(Balance::failover, ~ServerSet{0}), config::most_servers);
 }
