@@ -26,9 +26,10 @@ class FirstResponse {
   }
   // The command goes on.
   void stop() noexcept { stage_ = Stage::off; }
+  bool waiting() const noexcept { return stage_ == Stage::open || stage_ == Stage::ended; }
   // A line of the server has ended: the time, if it is the one.
   std::optional<Time> line(TimePoint now) noexcept {
-    if (stage_ != Stage::open && stage_ != Stage::ended) return std::nullopt;
+    if (!waiting()) return std::nullopt;
     time_ = now.time_since_epoch() - time_;
     if (stage_ == Stage::ended) return take();
     stage_ = Stage::noted;

@@ -183,7 +183,7 @@ void SessionTracker::on_server_line() noexcept {
 }
 
 void SessionTracker::note_first_response(const ResponseLine& line) noexcept {
-  if (!greeting_seen_ || asks_for_patience(line)) return;
+  if (!first_response_.waiting() || !greeting_seen_ || asks_for_patience(line)) return;
   const auto time = first_response_.line(now_);
   if (time) observer_.on_first_response(outstanding_[0].command, *time);
 }
