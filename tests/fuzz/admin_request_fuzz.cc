@@ -14,6 +14,7 @@
 
 #include "metrics/http_listener.h"
 #include "tests/fuzz/fuzzing.h"
+#include "tests/metrics/drive.h"
 
 namespace imapmeter::fuzz {
 namespace {
@@ -79,7 +80,7 @@ class Server {
   boost::asio::io_context context_{1};
   sockaddr_un address_{.sun_family = AF_UNIX, .sun_path = {}};
   socklen_t size_ = 0;
-  metrics::Metrics metrics_{config::Config{}, 1, metrics::BuildInfo{"1", "2", "3", "4"}};
+  metrics::Metrics metrics_{metrics::one_listener(), 1, metrics::build()};
   metrics::Pages pages_{metrics_, [] { return true; }};
   metrics::DescriptorReserve reserve_{1};
   metrics::AdminLimits limits_{.header_octets = header_octets, .request_timeout = 1h, .write_timeout = 1h};
