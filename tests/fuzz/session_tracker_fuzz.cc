@@ -33,10 +33,12 @@ class Listener final : public imap::Observer {
   void on_authenticated() noexcept override { note(5, 0); }
   void on_command_started(imap::Command command) noexcept override {
     count.on_command_started(command);
+    open_line_ = false;
     note(6, static_cast<std::uint64_t>(command));
   }
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
     count.on_command_ended(command, result);
+    open_line_ = open_line_ || result == imap::CommandResult::untracked;
     note(7, (static_cast<std::uint64_t>(command) << 8U) | static_cast<std::uint64_t>(result));
   }
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
@@ -46,9 +48,15 @@ class Listener final : public imap::Observer {
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override { count.on_auth_attempt(attempt); }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
     REQUIRE(octets > 0);
+    const bool from_client = direction == imap::Direction::client_to_server;
+    REQUIRE(!from_client || open_line_ || count.started > count.ended + count.untracked);  // else it was rejected
     literal_[static_cast<std::size_t>(direction)] += octets;
   }
-  void on_anomaly(imap::Anomaly anomaly) noexcept override { note(8, static_cast<std::uint64_t>(anomaly)); }
+  void on_anomaly(imap::Anomaly anomaly) noexcept override {
+    open_line_ = open_line_ || anomaly == imap::Anomaly::early_completion ||
+                 anomaly == imap::Anomaly::client_no_command || anomaly == imap::Anomaly::client_other;
+    note(8, static_cast<std::uint64_t>(anomaly));
+  }
   void on_opaque(imap::OpaqueReason reason) noexcept override {
     count.on_opaque(reason);
     note(9, static_cast<std::uint64_t>(reason));
@@ -65,6 +73,7 @@ class Listener final : public imap::Observer {
     trace.add(literal_[0] ^ (literal_[1] << 32U));
   }
   std::uint64_t literal_[imap::direction_count] = {0, 0};
+  bool open_line_ = false;  // the client's last line may go on with a literal, though no command is outstanding
 };
 
 void check(const imap::SessionTracker& tracker, const Listener& heard) {
