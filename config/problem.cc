@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "config/scalars.h"
+
 namespace imapmeter::config {
 
 namespace {
@@ -36,9 +38,9 @@ std::string describe(const Problem& problem, const Origins& origins) {
     const auto origin = origins.find(key);
     if (origin == origins.end()) continue;
     const bool in_file = origin->second.find(':') != std::string::npos;
-    return origin->second + ": " + (in_file ? problem.key + ": " : "") + problem.why;
+    return printable(origin->second + ": " + (in_file ? problem.key + ": " : "") + problem.why);
   }
-  return problem.key + ": " + problem.why;
+  return printable(problem.key + ": " + problem.why);
 }
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> known) {

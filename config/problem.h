@@ -19,8 +19,8 @@ struct Problem {
 // Where each key was said: "imapmeter.yaml:12", or the flag ("--admin") or variable ("IMAPMETER_ADMIN").
 using Origins = std::map<std::string, std::string, std::less<>>;
 
-// "file:line: key: why", "--flag: why", or "key: why" where the key was not said at all. A key that is not in `origins`
-// has the line of the nearest key around it.
+// One line: "file:line: key: why", "--flag: why", or "key: why" where the key was not said at all. A key that is not in
+// `origins` has the line of the nearest key around it.
 std::string describe(const Problem& problem, const Origins& origins);
 
 // The one of `known` that `word` was probably meant to be; empty where none is near.

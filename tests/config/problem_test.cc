@@ -32,5 +32,9 @@ TEST(Problem, TheOriginIsTheKeysOrTheNearestAroundIt) {
   EXPECT_EQ(describe({"workers", "why"}, origins), "workers: why");
 }
 
+TEST(Problem, IsDescribedOnOneLineWhateverItRepeats) {
+  EXPECT_EQ(describe({"admin", "no \"\r\n\x1b\""}, {{"admin", "f.yaml:3"}}), "f.yaml:3: admin: no \"???\"");
+}
+
 }  // namespace
 }  // namespace imapmeter::config

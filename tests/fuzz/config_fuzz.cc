@@ -34,8 +34,12 @@ void check(const config::Loaded& loaded) {
     REQUIRE(one_line(error));
     REQUIRE(names_its_line(error));
   }
-  for (const config::Problem& problem : config::validate(loaded.config)) REQUIRE(one_line(problem.why));
-  for (const config::Problem& problem : config::warnings(loaded.config)) REQUIRE(one_line(problem.why));
+  for (const config::Problem& problem : config::validate(loaded.config)) {
+    REQUIRE(one_line(describe(problem, loaded.origins)));
+  }
+  for (const config::Problem& problem : config::warnings(loaded.config)) {
+    REQUIRE(one_line(describe(problem, loaded.origins)));
+  }
   if (!loaded.errors.empty()) return;
   const std::string printed = config::to_yaml(loaded.config);
   const config::Loaded again = config::load_text(printed, std::string(file));
