@@ -38,7 +38,8 @@ class Listener final : public imap::Observer {
   }
   void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
     count.on_command_ended(command, result);
-    open_line_ = open_line_ || result == imap::CommandResult::untracked;
+    // an IDLE: its DONE may be under way
+    open_line_ = open_line_ || result == imap::CommandResult::untracked || command == imap::Command::idle;
     note(7, (static_cast<std::uint64_t>(command) << 8U) | static_cast<std::uint64_t>(result));
   }
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
@@ -53,8 +54,11 @@ class Listener final : public imap::Observer {
     literal_[static_cast<std::size_t>(direction)] += octets;
   }
   void on_anomaly(imap::Anomaly anomaly) noexcept override {
-    open_line_ = open_line_ || anomaly == imap::Anomaly::early_completion ||
-                 anomaly == imap::Anomaly::client_no_command || anomaly == imap::Anomaly::client_other;
+    using imap::Anomaly;
+    for (const Anomaly odd :
+         {Anomaly::early_completion, Anomaly::client_no_command, Anomaly::client_other, Anomaly::client_stray_done}) {
+      open_line_ = open_line_ || anomaly == odd;
+    }
     note(8, static_cast<std::uint64_t>(anomaly));
   }
   void on_opaque(imap::OpaqueReason reason) noexcept override {
