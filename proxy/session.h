@@ -185,6 +185,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
-static_assert(sizeof(Session) <= 760);
+static_assert(sizeof(Session) <= 704);
 
 }  // namespace imapmeter::proxy

@@ -23,9 +23,9 @@ class RefusesNewcomersWithoutMemory(IntegrationCase):
         self.start(FakeUpstream(keep=False), tls=False, config={"limits": {"memory": "32MiB"}})
         held = self.session(receive_buffer=4096)
         full = []
-        while self.proxy.process.rss() < LIMIT:
+        while self.proxy.process.rss() < 0.95 * LIMIT:  # from there on nobody more may be let in
             self.assertLess(len(full), MOST, "this test has not tested what it claims")
-            more = [self.session(keep=False, receive_buffer=4096) for _ in range(50)]
+            more = [self.session(keep=False, receive_buffer=4096) for _ in range(25)]
             send_until_all_are_full([server for _, server in more])
             full += more
         wait_until(self.is_refused, 5, "a newcomer is refused")
