@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from harness import FakeUpstream, IntegrationCase, wait_until
+from harness import FACTOR, FakeUpstream, IntegrationCase, wait_until
 from harness.case import GREETING
 from harness.namespace import enter_namespace, set_ipv4
 from harness.wire import WireTimeout
@@ -47,7 +47,7 @@ class HoldsBackWhenTheUpstreamStops(IntegrationCase):
         return client, server
 
     def test_A15_it_never_reads_again(self):
-        client, server = self.small(timeouts={"stall": f"{STALL:g}s"})
+        client, server = self.small(timeouts={"stall": f"{STALL * FACTOR:g}s"})
         before, resident = self.proxy.scrape(), self.proxy.process.rss()
         with self.neighbour():
             client.timeout = STALL / 2
