@@ -58,8 +58,8 @@ void put(YAML::Emitter& out, const Listener& listener) {
     out << YAML::Key << "certificates" << YAML::Value << YAML::BeginSeq;
     for (const auto& certificate : listener.certificates) {
       out << YAML::BeginMap;
-      put(out, "cert", certificate.cert);
-      put(out, "key", certificate.key);
+      put_unless_empty(out, "cert", certificate.cert);
+      put_unless_empty(out, "key", certificate.key);
       out << YAML::EndMap;
     }
     out << YAML::EndSeq;

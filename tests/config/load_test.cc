@@ -170,6 +170,15 @@ TEST(Load, PrintedTextIsQuoted) {
   EXPECT_EQ(again.config, config);
 }
 
+// A certificate without files is validate()'s to refuse.
+TEST(Load, WhatIsEmptyIsNotPrinted) {
+  Config config = load_text(minimal, "f.yaml").config;
+  config.listeners.front().certificates = {{}};
+  const Loaded again = load_text(to_yaml(config), "printed.yaml");
+  EXPECT_THAT(again.errors, IsEmpty());
+  EXPECT_EQ(again.config, config);
+}
+
 TEST(Load, UnknownKeysAreErrorsWithTheirLine) {
   EXPECT_THAT(errors_of("workerz: 2\n"), ElementsAre("f.yaml:1: workerz: unknown key; did you mean workers?"));
   EXPECT_THAT(errors_of("workers: 2\nlog:\n  file: x\n"),
