@@ -175,12 +175,18 @@ void HealthCheck::decide(CheckResult result) {
 void HealthCheck::note(CheckResult result) {
   const bool changed = rise_fall_.note(succeeded(result));
   state().up.store(rise_fall_.up(), std::memory_order_relaxed);
-  if (changed && rise_fall_.up())
-    log_limited(LogClass::server_up, "upstream {}: server {} is up: {}", upstream_.name, server().name, text(result));
-  else if (changed)
-    log_limited(LogClass::server_down, "upstream {}: server {} is down: {}", upstream_.name, server().name,
-                text(result));
+  if (changed) tell_change(result);
   noted_(succeeded(result), rise_fall_.up());
+}
+
+// Each change of each server is worth a line of its own.
+void HealthCheck::tell_change(CheckResult result) const {
+  static LineRate rate;
+  if (!rate.allow(steady_clock::now())) return count_dropped_line();
+  if (rise_fall_.up())
+    log_info("upstream {}: server {} is up: {}", upstream_.name, server().name, text(result));
+  else
+    log_warning("upstream {}: server {} is down: {}", upstream_.name, server().name, text(result));
 }
 
 void HealthCheck::leave() {

@@ -75,6 +75,7 @@ class HealthCheck {
 
   void decide(CheckResult result);
   void note(CheckResult result);
+  void tell_change(CheckResult result) const;
   void end();
   void on_timeout();
   void await_socket();

@@ -22,10 +22,8 @@ enum class LogClass : std::uint8_t {
   limit_handshakes,
   limit_rate,
   limit_memory,
-  server_up,
-  server_down,
 };
-inline constexpr std::size_t log_class_count = static_cast<std::size_t>(LogClass::server_down) + 1;
+inline constexpr std::size_t log_class_count = static_cast<std::size_t>(LogClass::limit_memory) + 1;
 
 // Messages: at most one of each class in 10 s, which says how many were left out.
 class LogLimiter {

@@ -197,6 +197,7 @@ class TwoServers(HealthCase):
         self.upstream.script = self.second.script = says(b"* NO\r\n")
         self.wait_up(self.upstream, False)
         self.wait_up(self.second, False)
+        wait_until(lambda: len(self.reasons()) == 2, 5, "a line for each of them")
         self.assertEqual(self.proxy.get("/readyz?upstream=default")[0], 503)
         self.assertEqual(self.proxy.get("/readyz")[0], 200)
         with self.proxy.connect() as client:
