@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/error.hpp>
 #include <cerrno>
+#include <exception>
 #include <random>
 #include <string>
 #include <utility>
@@ -25,6 +26,7 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::size_t read_size = 4096;
+constexpr std::size_t longest_farewell = 64 * 1024;  // octets; an answer to LOGOUT is shorter
 constexpr std::string_view goodbye = "check LOGOUT\r\n";
 
 steady_clock::duration spread(steady_clock::duration interval) {
@@ -87,6 +89,15 @@ HealthCheck::HealthCheck(boost::asio::io_context& context, ThreadBuffers& buffer
       settings_(settings),
       noted_(std::move(noted)),
       rise_fall_(settings.rise, settings.fall) {}
+
+// The leg and the descriptor both hold the socket: only one may close it.
+HealthCheck::~HealthCheck() {
+  try {
+    close_socket();
+  } catch (const std::exception& error) {
+    log_error("a health check cannot be given up: {}", error.what());
+  }
+}
 
 void HealthCheck::start() {
   close_socket();
@@ -191,14 +202,19 @@ void HealthCheck::tell_change(CheckResult result) const {
 
 void HealthCheck::leave() {
   stage_ = Stage::leaving;
+  farewell_ = 0;
   if (leg_.blocked() || leg_.write(goodbye) == Io::reset) return end();
   read_to_the_end();
 }
 
+// Or to where a server that talks on is left: the signals and look-ups of this thread do not wait for it.
 void HealthCheck::read_to_the_end() {
   Leg::Read got;
-  do got = leg_.read(buffers_.scratch(read_size));
-  while (got.octets > 0 && leg_.may_read());
+  do {
+    got = leg_.read(buffers_.scratch(read_size));
+    farewell_ += got.octets;
+    if (farewell_ > longest_farewell) return end();
+  } while (got.octets > 0 && leg_.may_read());
   if (got.status == Io::again || got.status == Io::ok) return await_socket();
   if (!leg_.blocked()) leg_.end_writing(true);
   end();

@@ -58,6 +58,9 @@ class HealthCheck {
   // `upstream` and `buffers` outlive it; what `upstream` holds may change between the turns of `context`.
   HealthCheck(boost::asio::io_context& context, ThreadBuffers& buffers, const UpstreamTarget& upstream,
               std::size_t server, const config::HealthCheck& settings, Noted noted);
+  ~HealthCheck();
+  HealthCheck(const HealthCheck&) = delete;
+  HealthCheck& operator=(const HealthCheck&) = delete;
 
   // The first check begins at once. Called again: whatever was going on is given up for a new check.
   void start();
@@ -97,6 +100,7 @@ class HealthCheck {
   GreetingReader greeting_;
   std::vector<SocketAddress> addresses_;  // of the present check, in the order in which they are tried
   std::size_t address_ = 0;
+  std::size_t farewell_ = 0;  // octets that the server has said behind LOGOUT
   std::chrono::steady_clock::time_point began_;
   std::uint64_t turn_ = 0;  // moves on with each wait: what was waited for before is of no interest
   Stage stage_ = Stage::waiting;

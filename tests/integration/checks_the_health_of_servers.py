@@ -111,6 +111,18 @@ class Plain(OneServer):
         server.shutdown_write()
         self.assertEqual(server.finish(), "fin")
 
+    def test_a_server_that_talks_on_is_left(self):
+        """Long before the check's time is up: the control thread has other things to do."""
+        patient = NEVER_AGAIN | {"timeout": f"{60 * FACTOR:.0f}s"}
+        self.start_without_session(FakeUpstream(), config={"upstream": {"health_check": patient}})
+        self.addCleanup(self.upstream.close)
+        server = self.upstream.accept()
+        server.send(b"* OK ready\r\n")
+        server.expect(b"check LOGOUT\r\n")
+        server.send(b"* OK and another thing\r\n" * 10000)
+        self.assertEqual(server.finish(), "reset")
+        self.assertEqual(self.checks(self.upstream, "ok"), 1)
+
     def test_it_begins_with_a_proxy_header_where_sessions_do(self):
         self.start_without_session(FakeUpstream(), config={"upstream": {"health_check": NEVER_AGAIN,
                                                                         "proxy_protocol": True}})
@@ -187,8 +199,11 @@ class TwoServers(HealthCase):
         self.assertEqual(self.proxy.get("/readyz?upstream=default")[0], 200)
         # The client never hears the BYE of the first: it is not asked.
         self.serves(self.second)
-        self.upstream.script = honest_server
+        self.upstream.script = says(b"* PREAUTH welcome\r\n")
         self.wait_up(self.upstream, True)
+        wait_until(lambda: self.proxy.log_lines("is up: greeting PREAUTH"), 5, "the log")
+        self.upstream.script = honest_server
+        self.settled(self.upstream, "ok")
         self.serves(self.upstream)
 
     def test_all_down_are_tried_all_the_same(self):
@@ -221,6 +236,7 @@ class TwoServers(HealthCase):
 
     def test_checks_leave_nothing_behind(self):
         self.two(timeout=f"{200 * FACTOR:.0f}ms")
+        before = self.proxy.scrape()
         for script in (silent, says(b"* BYE\r\n"), lambda c: c.reset(), honest_server):
             self.upstream.script = self.second.script = script
             self.settled(self.upstream, "ok" if script is honest_server else "failed")
@@ -228,7 +244,8 @@ class TwoServers(HealthCase):
         self.wait_up(self.second, True)
         # Between two checks there is no descriptor of one.
         wait_until(lambda: self.proxy.process.fds() <= self.baseline.fds, 10, "the descriptors of the beginning")
-        self.assertEqual(self.change(self.proxy.scrape(), "imapmeter_bytes_total"), 0)
+        for family in ("bytes", "responses", "sessions_accepted", "upstream_connects", "server_responses"):
+            self.assertEqual(self.change(before, f"imapmeter_{family}_total"), 0, family)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from harness import IntegrationCase, scaled
+from harness import IntegrationCase, scaled, wait_until
 from harness.process import tcp_queues
 
 MAIL = b"".join(b"* %d FETCH (FLAGS (\\Seen) UID %d)\r\n" % (n, n) for n in range(1, 200001))  # 8 MiB
@@ -105,11 +105,10 @@ class ServesSlowReaders(IntegrationCase):
     @staticmethod
     def read_soon(server) -> bool:
         """Whether imapmeter reads all that the server has sent."""
-        until = time.monotonic() + 0.3
-        while tcp_queues(server.peer[1], server.local[1])[1] or server.unacknowledged():
-            if time.monotonic() > until:
-                return False
-            time.sleep(0.001)
+        try:
+            wait_until(lambda: not (tcp_queues(server.peer[1], server.local[1])[1] or server.unacknowledged()), 0.3)
+        except AssertionError:
+            return False
         return True
 
 

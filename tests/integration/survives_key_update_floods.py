@@ -44,7 +44,7 @@ class SurvivesKeyUpdateFloods(IntegrationCase):
             cpu = self.proxy.process.cpu_seconds()
             ends = time.monotonic() + STALL
             while (left := ends - time.monotonic()) > 0:
-                time.sleep(left)
+                time.sleep(left)  # the time in which nothing may be done is what is tested
             self.assertLess(self.proxy.process.cpu_seconds() - cpu, 0.2 * STALL, "CPU during the stall")
             told, _ = flood.communicate("go on\n", timeout=scaled(PATIENCE))
             self.no_growth(resident)
