@@ -11,8 +11,8 @@ import unittest
 from pathlib import Path
 
 from harness import IntegrationCase, scaled, wait_until
+from harness.timing import FAKETIME
 
-LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 JUMPS = ("+1h", "-1h", "+1y", "-1y", "+0")
 HANDSHAKE, GREETING, HALF_CLOSE = 1.0, 1.0, 1.0  # seconds
 
@@ -20,12 +20,12 @@ HANDSHAKE, GREETING, HALF_CLOSE = 1.0, 1.0, 1.0  # seconds
 class CountsOnWhenTheClockJumps(IntegrationCase):
     def setUp(self):
         super().setUp()
-        self.assertTrue(Path(LIBRARY).exists(), f"{LIBRARY} is not installed")
+        self.assertTrue(Path(FAKETIME).exists(), f"{FAKETIME} is not installed")
         self.offset = Path(self.enterContext(tempfile.TemporaryDirectory()), "offset")
         self.jump("+0")
         self.start(timeouts={"handshake": f"{HANDSHAKE:g}s", "greeting": f"{GREETING:g}s",
                              "half_close": f"{HALF_CLOSE:g}s"},
-                   environment={"LD_PRELOAD": LIBRARY, "FAKETIME_TIMESTAMP_FILE": str(self.offset),
+                   environment={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(self.offset),
                                 "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
 
     def jump(self, offset: str) -> None:

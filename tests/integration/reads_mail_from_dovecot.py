@@ -14,14 +14,11 @@ import unittest
 from collections import Counter
 from pathlib import Path
 
-from harness import Proxy, check_counted, scaled, seed
+from harness import Journal, Proxy, check_counted, scaled, seed
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "demo"))
 from dovecot import PASSWORD, Dovecot  # noqa: E402
 
-MEMBERS = {"BADCHARSET": "BAD_CHARSET", "PERMANENTFLAGS": "PERMANENT_FLAGS", "READ-ONLY": "READ_ONLY",
-           "READ-WRITE": "READ_WRITE", "TRYCREATE": "TRY_CREATE", "UIDNEXT": "UID_NEXT",
-           "UIDVALIDITY": "UID_VALIDITY", **{name: name for name in ("ALERT", "CAPABILITY", "PARSE", "UNSEEN")}}
 TRAPS = [b"a1 OK this is mail", b"* BYE said the mail", b"{5}", b"+ go on", b"* OK [ALERT] mail {12}", b"",
          b"From the start of a line", b"caf\xc3\xa9 \xe9", b"DONE"]
 
@@ -39,31 +36,10 @@ def make_messages(count: int) -> list[bytes]:
     return messages
 
 
-class Journal:
-    """The status responses among the lines that a client has read, by its own reading of them."""
-
-    LINE = re.compile(rb"(\S+) (OK|NO|BAD|PREAUTH|BYE)(?: (?:\[([A-Z-]+)[] ])?.*)?\r\n")
-
-    def __init__(self):
-        self.lines: list[bytes] = []
-
-    def samples(self) -> dict:
-        responses, codes, members = Counter(), Counter(), Counter()
-        for number, line in enumerate(self.lines):
-            if not (match := self.LINE.fullmatch(line)):
-                continue
-            status, code = match[2].decode(), (match[3] or b"none").decode()
-            kind = "greeting" if number == 0 else "untagged" if match[1] == b"*" else "tagged"
-            responses[("kind", kind), ("status", status)] += 1
-            codes[("code", code), ("status", status)] += 1
-            raised = [status, "UNSOLICITED" if kind != "tagged" else "", MEMBERS.get(code, "")]
-            members.update((("status_code", member),) for member in raised if member)
-        return {"imapmeter_responses_total": responses, "imapmeter_response_codes_total": codes,
-                "imapmeter_status_codes_total": members}
-
-
 class RecordingClient(imaplib.IMAP4_SSL):
     """imaplib reads literals by read(), so what readline() returns is lines."""
+
+    greeted = False
 
     def __init__(self, address: tuple[str, int], journal: Journal):
         self.journal = journal
@@ -73,8 +49,15 @@ class RecordingClient(imaplib.IMAP4_SSL):
 
     def readline(self) -> bytes:
         line = super().readline()
-        self.journal.lines.append(line)
+        self.journal.status(line, first=not self.greeted)
+        self.greeted = True
         return line
+
+    def shutdown(self) -> None:
+        """imaplib itself reads no further than the BYE."""
+        while self.readline():
+            pass
+        super().shutdown()
 
     def idle_once(self) -> None:
         tag = self._new_tag()

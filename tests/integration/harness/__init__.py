@@ -20,6 +20,7 @@ from .chunking import CHUNKINGS, chunks, seed
 from .client import FakeClient, well_behaved_session
 from .exposition import Exposition, ExpositionError, check_with_promtool, parse
 from .invariants import Baseline, at_rest, check_invariants
+from .journal import Journal
 from .malloc_shim import MallocShim
 from .neighbour import Neighbour
 from .process import Process
@@ -32,8 +33,8 @@ from .wire import Wire, WireTimeout
 
 __all__ = [
     "AcceptShim", "Baseline", "CHUNKINGS", "Certificates", "Child", "Exposition", "ExpositionError", "FACTOR",
-    "FakeClient", "FakeUpstream", "IntegrationCase", "MallocShim", "Neighbour", "Process", "Proxy", "ProxyHeader",
-    "Traffic", "Wire", "WireTimeout", "at_rest", "binary_header", "check_counted", "check_invariants",
+    "FakeClient", "FakeUpstream", "IntegrationCase", "Journal", "MallocShim", "Neighbour", "Process", "Proxy",
+    "ProxyHeader", "Traffic", "Wire", "WireTimeout", "at_rest", "binary_header", "check_counted", "check_invariants",
     "check_with_promtool", "chunks", "honest_server", "parse", "scaled", "seed", "text_header", "wait_until",
     "well_behaved_session",
 ]

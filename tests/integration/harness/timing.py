@@ -4,6 +4,8 @@ import os
 import time
 
 FACTOR = float(os.environ.get("IMAPMETER_TIMEOUT_FACTOR", "1"))
+# Preloaded into a program, it gives that another clock (libfaketime).
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
 def scaled(seconds: float) -> float:

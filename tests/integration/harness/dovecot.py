@@ -1,0 +1,44 @@
+"""RealDovecot: the Dovecot of the demonstration (deploy/demo/dovecot.py) as the tests of real servers want it."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from .timing import FAKETIME
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "deploy" / "demo"))
+from dovecot import PASSWORD, Dovecot  # noqa: E402
+
+
+# Dovecot's patience is half an hour, whatever it is told; under this clock the half hour is over in a few seconds.
+IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x600 FAKETIME_DONT_RESET=1\n"
+
+
+class RealDovecot:
+    """Serves from its making to close()."""
+
+    user, password, prefix = "alice", PASSWORD, ""
+    says_bye_at_kick = True
+
+    def __init__(self, options: str = ""):
+        self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-"))
+        self.dovecot = Dovecot(self._directory / "dovecot", "mail_fsync = never\n" + options)
+        self.dovecot.start()
+
+    @property
+    def url(self) -> str:
+        return f"imap://127.0.0.1:{self.dovecot.imap}"
+
+    def kick(self, _) -> None:
+        self.dovecot.doveadm("kick", self.user)
+
+    def close(self) -> None:
+        self.dovecot.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
