@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "metrics/histogram.h"
+#include "metrics/labels.h"
 #include "proxy/imap/event.h"
 #include "proxy/imap/status.h"
 #include "proxy/observer.h"
@@ -55,11 +56,23 @@ struct Counts {
   Table<T, imap::command_count, imap::command_result_count> commands{};
   T commands_started{};
   T idle_started{};  // IDLE among commands_started
+  std::array<Histogram<T, command_bounds>, timed_commands.size()> command_duration{};
+  std::array<Histogram<T, command_bounds>, timed_commands.size()> first_response{};
+  Histogram<T, session_bounds> idle_duration{};
+  Table<T, imap::data_keyword_count> untagged_data{};
+  Table<T, imap::mechanism_count, imap::auth_result_count> auth_attempts{};
+  Table<T, auth_failure_count> auth_failures{};
+  std::array<Histogram<T, command_bounds>, proxy::step_count> login_phases{};
+  Table<T, imap::provider_signal_count> provider_signals{};
+  Table<T, imap::message_operation_count> messages{};
   Table<T, imap::session_state_count> sessions{};
   Table<T, proxy::close_reason_count, proxy::phase_count> closed{};
   T accepted{};
   T authenticated{};
   Table<T, imap::outcome_count> outcomes{};
+  Histogram<T, session_bounds> session_duration{};
+  Table<T, imap::client_software_count> client_software{};
+  Table<T, imap::client_software_count, problem_count> client_problems{};
   Table<T, imap::direction_count> bytes{};
   Table<T, imap::direction_count> literal_bytes{};
   Table<T, proxy::authored_count> authored{};
@@ -77,7 +90,7 @@ struct ServerCounts {
   Table<T, proxy::connect_result_count> connects{};
   T sessions{};
   Table<T, imap::condition_count> responses{};
-  Table<T, imap::auth_result_count> auth_attempts{};
+  Table<T, server_auth_result_count> auth_attempts{};
   Histogram<T, server_first_response_bounds> first_response{};
 };
 
@@ -93,6 +106,8 @@ void add(std::array<To, N>& to, const std::array<From, N>& from) noexcept {
 // Ends are read before starts, so that no scrape sees more commands ended than started or sessions closed than
 // accepted.
 inline void add(Totals& to, const Counts<Cell>& from) noexcept {
+  add(to.command_duration, from.command_duration);
+  add(to.first_response, from.first_response);
   add(to.commands, from.commands);
   add(to.idle_started, from.idle_started);
   add(to.commands_started, from.commands_started);
@@ -105,6 +120,16 @@ inline void add(Totals& to, const Counts<Cell>& from) noexcept {
   add(to.bye, from.bye);
   add(to.sessions, from.sessions);
   add(to.outcomes, from.outcomes);
+  add(to.idle_duration, from.idle_duration);
+  add(to.untagged_data, from.untagged_data);
+  add(to.auth_attempts, from.auth_attempts);
+  add(to.auth_failures, from.auth_failures);
+  add(to.login_phases, from.login_phases);
+  add(to.provider_signals, from.provider_signals);
+  add(to.messages, from.messages);
+  add(to.session_duration, from.session_duration);
+  add(to.client_software, from.client_software);
+  add(to.client_problems, from.client_problems);
   add(to.bytes, from.bytes);
   add(to.literal_bytes, from.literal_bytes);
   add(to.authored, from.authored);

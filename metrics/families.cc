@@ -4,39 +4,12 @@
 #include <cstddef>
 #include <string_view>
 
+#include "metrics/command_families.h"
+#include "metrics/family_tables.h"
 #include "metrics/family_writer.h"
 
 namespace imapmeter::metrics {
 namespace {
-
-template <class Enum, class T, std::size_t N, class Visit>
-void each(const std::array<T, N>& table, Visit visit) {
-  for (std::size_t i = 0; i < N; ++i) visit(static_cast<Enum>(i), table[i]);
-}
-
-// The series of the family that is open: one per listener, by one enum, by two.
-void by_listener(FamilyWriter& out, const Snapshot& all, std::uint64_t Totals::*number) {
-  for (const auto& listener : all.listeners) out.add({{"listener", listener.name}}, listener.totals.*number);
-}
-template <class Enum, class Numbers>
-void by(FamilyWriter& out, const Snapshot& all, std::string_view label, Numbers Totals::*table) {
-  for (const auto& listener : all.listeners) {
-    each<Enum>(listener.totals.*table, [&](Enum value, const auto& n) {
-      out.add({{"listener", listener.name}, {label, name(value)}}, n);
-    });
-  }
-}
-template <class Row, class Column, class Numbers>
-void by(FamilyWriter& out, const Snapshot& all, std::string_view row_label, std::string_view column_label,
-        Numbers Totals::*table) {
-  for (const auto& listener : all.listeners) {
-    each<Row>(listener.totals.*table, [&](Row row, const auto& columns) {
-      each<Column>(columns, [&](Column column, std::uint64_t n) {
-        out.add({{"listener", listener.name}, {row_label, name(row)}, {column_label, name(column)}}, n);
-      });
-    });
-  }
-}
 
 void status_responses(FamilyWriter& out, const Snapshot& all) {
   out.counter(
@@ -76,23 +49,6 @@ void status_responses(FamilyWriter& out, const Snapshot& all) {
   }
 }
 
-void commands(FamilyWriter& out, const Snapshot& all) {
-  out.counter("imapmeter_commands_started_total", "Client commands whose first line was read.");
-  by_listener(out, all, &Totals::commands_started);
-
-  out.counter(
-      "imapmeter_commands_total",
-      "Client commands at their end, by result: OK NO BAD as the server answered, aborted when the session closed "
-      "first, untracked when it was no longer read. Series that are zero are hidden.",
-      Zeros::hidden);
-  by<imap::Command, imap::CommandResult>(out, all, "command", "result", &Totals::commands);
-
-  out.gauge("imapmeter_commands_in_flight", "Commands begun and not yet answered, IDLE excepted.");
-  for (const auto& listener : all.listeners) {
-    out.add({{"listener", listener.name}}, commands_in_flight(listener.totals));
-  }
-}
-
 void sessions(FamilyWriter& out, const Snapshot& all) {
   out.gauge("imapmeter_sessions", "Open sessions by state; connecting lasts until the greeting has been counted.");
   by<imap::SessionState>(out, all, "state", &Totals::sessions);
@@ -120,6 +76,22 @@ void sessions(FamilyWriter& out, const Snapshot& all) {
       "good / (all - login_rejected - unseen).");
   by<imap::Outcome>(out, all, "outcome", &Totals::outcomes);
 
+  out.histogram("imapmeter_session_duration_seconds", "Accepted connections, from accept to their end.");
+  by_listener(out, all, &Totals::session_duration);
+
+  out.counter("imapmeter_client_software_total",
+              "Sessions that authenticated, at their end, by the program that the client says it is in its ID command "
+              "(RFC 2971): none without one, other for one that is not in the list. Series that are zero are hidden.",
+              Zeros::hidden);
+  by<imap::ClientSoftware>(out, all, "software", &Totals::client_software);
+
+  out.counter(
+      "imapmeter_client_problems_total",
+      "Sessions at their end, authenticated or not, whose outcome was one of these, by the same program. Series "
+      "that are zero are hidden.",
+      Zeros::hidden);
+  by<imap::ClientSoftware, Problem>(out, all, "software", "kind", &Totals::client_problems);
+
   out.counter("imapmeter_opaque_sessions_total",
               "Sessions that are relayed but no longer read, by why; none of their later responses is counted.");
   by<imap::OpaqueReason>(out, all, "reason", &Totals::opaque);
@@ -132,6 +104,11 @@ void octets(FamilyWriter& out, const Snapshot& all) {
 
   out.counter("imapmeter_literal_bytes_total", "Octets of IMAP literals: message data rather than protocol.");
   by<imap::Direction>(out, all, "direction", &Totals::literal_bytes);
+
+  out.counter("imapmeter_messages_total",
+              "Messages that passed as literals: fetched, once per FETCH response with the whole of a message or part; "
+              "appended, by an APPEND that was answered OK.");
+  by<imap::MessageOperation>(out, all, "operation", &Totals::messages);
 
   out.counter("imapmeter_authored_total",
               "What imapmeter said or took out itself, by what; in no response, command or byte family.");
@@ -247,7 +224,7 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
   out.counter("imapmeter_server_auth_attempts_total",
               "Each LOGIN and AUTHENTICATE at its answer: temporary is the trouble of the server, rejected that of the "
               "user, other any other answer or none.");
-  by_server<imap::AuthResult>(out, all, "result", &ServerTotals::auth_attempts);
+  by_server<ServerAuthResult>(out, all, "result", &ServerTotals::auth_attempts);
 
   out.histogram("imapmeter_server_first_response_seconds",
                 "From the end of a command to the next line of the server, of commands that were alone at their end. "
@@ -320,21 +297,11 @@ void process(FamilyWriter& out, const ProcessUsage& usage) {
 
 }  // namespace
 
-std::uint64_t commands_in_flight(const Totals& totals) noexcept {
-  std::uint64_t ended = 0;
-  each<imap::Command>(totals.commands, [&](imap::Command command, const auto& by_result) {
-    if (command == imap::Command::idle) return;
-    for (const std::uint64_t n : by_result) ended += n;
-  });
-  const std::uint64_t started = totals.commands_started - totals.idle_started;
-  // A sum taken while workers count can see the start of an IDLE in one number and not in the other.
-  return started > ended ? started - ended : 0;
-}
-
 std::vector<prometheus::MetricFamily> families(const Snapshot& snapshot) {
   FamilyWriter out;
   status_responses(out, snapshot);
   commands(out, snapshot);
+  logins(out, snapshot);
   sessions(out, snapshot);
   octets(out, snapshot);
   delays(out, snapshot);

@@ -40,6 +40,36 @@ inline constexpr auto relay_delay_bounds = std::to_array<std::chrono::nanosecond
     std::chrono::milliseconds{10},
     std::chrono::milliseconds{100},
 });
+// Commands, and the steps from accept to login.
+inline constexpr auto command_bounds = std::to_array<std::chrono::nanoseconds>({
+    std::chrono::microseconds{500},
+    std::chrono::milliseconds{1},
+    std::chrono::microseconds{2500},
+    std::chrono::milliseconds{5},
+    std::chrono::milliseconds{10},
+    std::chrono::milliseconds{25},
+    std::chrono::milliseconds{50},
+    std::chrono::milliseconds{100},
+    std::chrono::milliseconds{250},
+    std::chrono::milliseconds{500},
+    std::chrono::seconds{1},
+    std::chrono::milliseconds{2500},
+    std::chrono::seconds{10},
+    std::chrono::seconds{60},
+    std::chrono::seconds{300},
+});
+// Sessions and IDLE.
+inline constexpr auto session_bounds = std::to_array<std::chrono::nanoseconds>({
+    std::chrono::seconds{1},
+    std::chrono::seconds{10},
+    std::chrono::seconds{60},
+    std::chrono::seconds{330},
+    std::chrono::seconds{960},
+    std::chrono::seconds{1800},
+    std::chrono::seconds{3600},
+    std::chrono::seconds{14400},
+    std::chrono::seconds{86400},
+});
 // Few, as every server has them.
 inline constexpr auto server_first_response_bounds = std::to_array<std::chrono::nanoseconds>({
     std::chrono::milliseconds{10},

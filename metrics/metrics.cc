@@ -63,10 +63,13 @@ ListenerSnapshot Metrics::listener_snapshot(const ListenerSlot& slot) const {
   for (const config::Address& each : slot.config.binds) snapshot.binds.push_back(config::to_string(each));
   snapshot.upstream = slot.config.upstream;
   const imap::TimePoint now = clock_();
+  FailingNetworks::Merged networks;
   for (const auto& shard : slot.shards) {
+    shard->failing_networks().merge_into(networks);
     add(snapshot.totals, shard->counts());
     add(snapshot.rates, shard->rates().at(now));
   }
+  snapshot.failing_networks = FailingNetworks::count(networks, now);
   return snapshot;
 }
 

@@ -1,6 +1,33 @@
 #include "metrics/shard.h"
 
+#include "proxy/session_facts.h"
+
 namespace imapmeter::metrics {
+namespace {
+
+std::optional<Problem> problem(imap::Outcome outcome) noexcept {
+  switch (outcome) {
+    case imap::Outcome::cut:
+      return Problem::cut;
+    case imap::Outcome::degraded:
+      return Problem::degraded;
+    case imap::Outcome::login_failed:
+      return Problem::login_failed;
+    case imap::Outcome::login_rejected:
+      return Problem::login_rejected;
+    case imap::Outcome::unseen:
+    case imap::Outcome::good:
+      break;
+  }
+  return std::nullopt;
+}
+
+// A login that was answered and refused.
+bool is_failure(imap::AuthResult result) noexcept {
+  return result != imap::AuthResult::success && result != imap::AuthResult::aborted;
+}
+
+}  // namespace
 
 Shard::Shard(std::size_t servers, Clock clock) : clock_(clock), servers_(servers) {}
 
@@ -17,6 +44,8 @@ void Shard::on_status(const imap::Status& status) noexcept {
 
 void Shard::on_undefined_status() noexcept { counts_.status_codes[at(imap::StatusCode::not_defined)].add(1); }
 
+void Shard::on_data(const imap::Data& data) noexcept { counts_.untagged_data[at(data.keyword)].add(1); }
+
 void Shard::on_bye(imap::ByeReason reason) noexcept { counts_.bye[at(reason)].add(1); }
 
 void Shard::on_state(imap::SessionState from, imap::SessionState to) noexcept {
@@ -26,22 +55,36 @@ void Shard::on_state(imap::SessionState from, imap::SessionState to) noexcept {
 
 void Shard::on_authenticated() noexcept { counts_.authenticated.add(1); }
 
-void Shard::on_command_started(imap::Command command) noexcept {
+void Shard::on_command_started(const imap::CommandStart& start) noexcept {
   counts_.commands_started.add(1);
-  if (command == imap::Command::idle) counts_.idle_started.add(1);
+  if (start.command == imap::Command::idle) counts_.idle_started.add(1);
 }
 
-void Shard::on_command_ended(imap::Command command, imap::CommandResult result) noexcept {
-  counts_.commands[at(command)][at(result)].add(1);
+void Shard::on_command_ended(const imap::CommandEnd& end) noexcept {
+  counts_.commands[at(end.command)][at(end.result)].add(1);
+  if (end.duration) counts_.command_duration[timed_place(end.command)].observe(*end.duration);
 }
 
-// Counted per server, which only the session knows.
-void Shard::on_first_response(imap::Command /*command*/, std::chrono::nanoseconds /*time*/) noexcept {}
-void Shard::on_auth_attempt(const imap::AuthAttempt& /*attempt*/) noexcept {}
+void Shard::on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept {
+  counts_.first_response[timed_place(command)].observe(time);
+}
+
+void Shard::on_idle(std::chrono::nanoseconds duration) noexcept { counts_.idle_duration.observe(duration); }
+
+void Shard::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
+  counts_.auth_attempts[at(attempt.mechanism)][at(attempt.result)].add(1);
+  if (is_failure(attempt.result)) counts_.auth_failures[at(auth_failure(attempt.code))].add(1);
+}
 
 void Shard::on_literal(imap::Direction direction, std::size_t octets) noexcept {
   counts_.literal_bytes[at(direction)].add(octets);
 }
+
+void Shard::on_messages(imap::MessageOperation operation, std::size_t messages) noexcept {
+  counts_.messages[at(operation)].add(messages);
+}
+
+void Shard::on_provider_signal(imap::ProviderSignal signal) noexcept { counts_.provider_signals[at(signal)].add(1); }
 
 void Shard::on_anomaly(imap::Anomaly anomaly) noexcept { counts_.anomalies[at(anomaly)].add(1); }
 
@@ -88,6 +131,10 @@ void Shard::on_relay_delay(imap::Direction direction, std::chrono::nanoseconds d
   counts_.relay_delay[at(direction)].observe(delay);
 }
 
+void Shard::on_step(proxy::Step step, std::chrono::nanoseconds time) noexcept {
+  counts_.login_phases[at(step)].observe(time);
+}
+
 void Shard::on_server_status(std::size_t server, imap::Condition condition) noexcept {
   if (server < servers_.size()) servers_[server].responses[at(condition)].add(1);
 }
@@ -96,14 +143,22 @@ void Shard::on_server_first_response(std::size_t server, std::chrono::nanosecond
   if (server < servers_.size()) servers_[server].first_response.observe(time);
 }
 
-void Shard::on_auth_attempt(std::size_t server, const proxy::SessionFacts& /*session*/,
+void Shard::on_auth_attempt(std::size_t server, const proxy::SessionFacts& session,
                             const imap::AuthAttempt& attempt) noexcept {
-  if (server < servers_.size()) servers_[server].auth_attempts[at(attempt.result)].add(1);
+  if (server < servers_.size()) servers_[server].auth_attempts[at(server_auth_result(attempt.result))].add(1);
+  const bool cancelled = attempt.result == imap::AuthResult::cancelled || attempt.result == imap::AuthResult::aborted;
+  if (!cancelled) failing_networks_.note(session.network, attempt.result == imap::AuthResult::success, clock_());
 }
 
 void Shard::on_closed(const proxy::Closed& closed) noexcept {
   counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);
   counts_.closed[at(closed.reason)][at(closed.phase)].add(1);
+  counts_.session_duration.observe(closed.duration);
+  if (closed.facts == nullptr) return;
+  const std::size_t software = at(closed.facts->client_software);
+  if (closed.phase == proxy::Phase::authenticated) counts_.client_software[software].add(1);
+  const auto trouble = closed.facts->outcome ? problem(*closed.facts->outcome) : std::nullopt;
+  if (trouble) counts_.client_problems[software][at(*trouble)].add(1);
 }
 
 }  // namespace imapmeter::metrics

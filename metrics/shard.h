@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "metrics/counts.h"
+#include "metrics/failing_networks.h"
 #include "metrics/rates.h"
 #include "proxy/imap/observer.h"
 #include "proxy/observer.h"
@@ -24,14 +25,18 @@ class Shard final : public imap::Observer, public proxy::Observer {
 
   void on_status(const imap::Status& status) noexcept override;
   void on_undefined_status() noexcept override;
+  void on_data(const imap::Data& data) noexcept override;
   void on_bye(imap::ByeReason reason) noexcept override;
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override;
   void on_authenticated() noexcept override;
-  void on_command_started(imap::Command command) noexcept override;
-  void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override;
+  void on_command_started(const imap::CommandStart& start) noexcept override;
+  void on_command_ended(const imap::CommandEnd& end) noexcept override;
+  void on_idle(std::chrono::nanoseconds duration) noexcept override;
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
+  void on_messages(imap::MessageOperation operation, std::size_t messages) noexcept override;
+  void on_provider_signal(imap::ProviderSignal signal) noexcept override;
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
   void on_opaque(imap::OpaqueReason reason) noexcept override;
   void on_capability_removed() noexcept override;
@@ -45,6 +50,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_authored(proxy::Authored what) noexcept override;
   void on_blocked(proxy::Side side, int change, std::chrono::nanoseconds waited) noexcept override;
   void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override;
+  void on_step(proxy::Step step, std::chrono::nanoseconds time) noexcept override;
   void on_server_status(std::size_t server, imap::Condition condition) noexcept override;
   void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(std::size_t server, const proxy::SessionFacts& session,
@@ -54,12 +60,14 @@ class Shard final : public imap::Observer, public proxy::Observer {
   const Counts<Cell>& counts() const noexcept { return counts_; }
   const std::vector<ServerCounts<Cell>>& servers() const noexcept { return servers_; }
   const Rates& rates() const noexcept { return rates_; }
+  const FailingNetworks& failing_networks() const noexcept { return failing_networks_; }
 
  private:
   Clock clock_;
   Counts<Cell> counts_;
   std::vector<ServerCounts<Cell>> servers_;
   Rates rates_;
+  FailingNetworks failing_networks_;
 };
 
 }  // namespace imapmeter::metrics

@@ -26,6 +26,7 @@ struct ListenerSnapshot {
   std::string upstream;
   Totals totals;
   RateValues rates{};
+  std::size_t failing_networks = 0;
   std::map<std::string, double> certificates;  // file name -> notAfter, seconds since the epoch
 };
 

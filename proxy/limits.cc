@@ -10,19 +10,6 @@
 namespace imapmeter::proxy {
 namespace {
 
-constexpr std::uint64_t no_address = std::uint64_t{1} << 63;
-constexpr std::array<std::uint8_t, 12> mapped_ipv4 = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-// One number per network, with a bit for IPv4 above the 48 of IPv6.
-std::uint64_t network_of(const IpEndpoint& client) noexcept {
-  if (!client.known) return no_address;
-  const bool ipv4 = std::equal(mapped_ipv4.begin(), mapped_ipv4.end(), client.address.begin());
-  const auto* octet = client.address.data() + (ipv4 ? mapped_ipv4.size() : 0);
-  std::uint64_t network = ipv4 ? std::uint64_t{1} << 32 : 0;
-  for (int octets = ipv4 ? 3 : 6; octets > 0; --octets) network = network << 8 | *octet++;
-  return network;
-}
-
 // Takes one while there are fewer than `most`.
 bool take(std::atomic<unsigned>& count, unsigned most) noexcept {
   unsigned now = count.load(std::memory_order_relaxed);

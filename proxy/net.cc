@@ -88,6 +88,16 @@ IpEndpoint ipv6_endpoint(const std::uint8_t* address, std::uint16_t port) noexce
   return endpoint;
 }
 
+// A bit for the kind of address stands above its octets.
+std::uint64_t network_of(const IpEndpoint& endpoint) noexcept {
+  if (!endpoint.known) return std::uint64_t{1} << 63;
+  const bool ipv4 = is_ipv4(endpoint);
+  const auto* octet = endpoint.address.data() + (ipv4 ? mapped_prefix.size() : 0);
+  std::uint64_t network = ipv4 ? 2 : 1;
+  for (int octets = ipv4 ? 3 : 6; octets > 0; --octets) network = network << 8 | *octet++;
+  return network;
+}
+
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept {
   if (!endpoint.known) return false;
   const std::size_t whole = network.prefix / 8;

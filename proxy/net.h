@@ -64,6 +64,8 @@ IpEndpoint ip_endpoint(const SocketAddress& address) noexcept;
 IpEndpoint ipv4_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept;  // 4 octets in network order
 IpEndpoint ipv6_endpoint(const std::uint8_t* address, std::uint16_t port) noexcept;  // 16
 bool is_ipv4(const IpEndpoint& endpoint) noexcept;
+// Stands for the client network, /24 of IPv4 and /48 of IPv6; endpoints without an address share one. Never 0.
+std::uint64_t network_of(const IpEndpoint& endpoint) noexcept;
 bool contains(const config::Network& network, const IpEndpoint& endpoint) noexcept;
 std::string to_string(const IpEndpoint& endpoint);     // "192.0.2.1:993"; "unknown"
 std::string address_text(const IpEndpoint& endpoint);  // "192.0.2.1", "2001:db8::1"

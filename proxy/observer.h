@@ -210,6 +210,19 @@ inline constexpr std::array<std::string_view, authored_count> authored_names = {
     "bye", "greeting", "pre_tls", "upstream_starttls", "proxy_header", "capability_words", "multiplex"};
 constexpr std::string_view name(Authored what) noexcept { return authored_names[static_cast<std::size_t>(what)]; }
 
+// On the way from accept to login, in this order; those that a session does not need are not taken.
+enum class Step : std::uint8_t {
+  client_tls,    // from accept, or from the end of the PROXY header
+  connect,       // to the server; other servers that were tried before it included
+  upstream_tls,  // with it
+  greeting,      // from the connection, TLS included where there is TLS, to the greeting
+  login,         // from the first LOGIN or AUTHENTICATE to its or a later one's OK
+};
+inline constexpr std::size_t step_count = 5;
+inline constexpr std::array<std::string_view, step_count> step_names = {"client_tls", "connect", "upstream_tls",
+                                                                        "greeting", "login"};
+constexpr std::string_view name(Step step) noexcept { return step_names[static_cast<std::size_t>(step)]; }
+
 struct SessionFacts;  // proxy/session_facts.h
 
 struct Closed {
@@ -243,6 +256,9 @@ class Observer {
   virtual void on_blocked(Side side, int change, std::chrono::nanoseconds waited) noexcept = 0;
   // A sample: from reading octets to handing on the same octets.
   virtual void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept = 0;
+  // A step of a session was taken: each at most once, and only where the session came to its end; those of a server
+  // that gave no greeting are left out.
+  virtual void on_step(Step step, std::chrono::nanoseconds time) noexcept = 0;
   // These three as imap::Observer has them, and of which server, or whose, they were.
   virtual void on_server_status(std::size_t server, imap::Condition condition) noexcept = 0;
   virtual void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept = 0;

@@ -36,6 +36,9 @@ class ObserverPair final : public Observer {
   void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override {
     both([&](auto& to) { to.on_relay_delay(direction, delay); });
   }
+  void on_step(Step step, std::chrono::nanoseconds time) noexcept override {
+    both([&](auto& to) { to.on_step(step, time); });
+  }
   void on_server_status(std::size_t server, imap::Condition condition) noexcept override {
     both([&](auto& to) { to.on_server_status(server, condition); });
   }

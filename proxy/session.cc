@@ -210,7 +210,10 @@ void Session::watch_greeting() {
   if (connect_told_ || (unread && !relayed_)) return;
   if (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque) return;
   state_since_ = now();
-  if (tracker_.greeting_seen()) facts_->end_step(Step::greeting);
+  if (tracker_.greeting_seen()) {
+    facts_->end_step(Step::greeting);
+    for (const Step step : {Step::connect, Step::upstream_tls, Step::greeting}) tell_step(step);
+  }
   claimed_destination_.reset();  // no other server is going to be told
   if (upstream_.ssl() != nullptr) worker_.ticket(upstream_number(), server_).keep(*upstream_.ssl());
   const bool welcome = unread || tracker_.state() == imap::SessionState::not_authenticated ||
@@ -319,7 +322,7 @@ void Session::farewell() {
 void Session::finish() {
   if (state_ == State::gone) return;
   state_ = State::gone;
-  tracker_.finish();
+  tracker_.finish(now());
   end_stall(Direction::client_to_server);
   end_stall(Direction::server_to_client);
   worker_.limits.release(slots_, listener_, upstream_number(), facts_->client);

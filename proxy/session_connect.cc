@@ -119,6 +119,7 @@ void Session::client_handshake() {
   if (status == Io::ok) {
     worker_.limits.end_handshake(slots_, listener_);
     facts_->end_step(Step::client_tls);
+    tell_step(Step::client_tls);
     tell_handshake(Side::client, *client_.ssl());
     return dial();
   }

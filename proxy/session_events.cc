@@ -3,12 +3,20 @@
 
 namespace imapmeter::proxy {
 
+// How long it took, if it was taken.
+void Session::tell_step(Step step) noexcept {
+  const std::uint32_t us = facts_->steps[static_cast<std::size_t>(step)];
+  if (us != SessionFacts::not_taken) context_.observer->on_step(step, std::chrono::microseconds(us));
+}
+
 void Session::on_status(const imap::Status& status) noexcept {
   context_.imap_observer->on_status(status);
   context_.observer->on_server_status(server_, status.condition);
 }
 
 void Session::on_undefined_status() noexcept { context_.imap_observer->on_undefined_status(); }
+
+void Session::on_data(const imap::Data& data) noexcept { context_.imap_observer->on_data(data); }
 
 void Session::on_bye(imap::ByeReason reason) noexcept {
   facts_->bye = reason;
@@ -20,20 +28,25 @@ void Session::on_state(imap::SessionState from, imap::SessionState to) noexcept 
 }
 
 void Session::on_authenticated() noexcept {
-  if (facts_->login_began != TimePoint{}) facts_->take(Step::login, now() - facts_->login_began);
+  if (facts_->login_began != TimePoint{}) {
+    facts_->take(Step::login, now() - facts_->login_began);
+    tell_step(Step::login);
+  }
   context_.imap_observer->on_authenticated();
 }
 
-void Session::on_command_started(imap::Command command) noexcept {
-  const bool login = command == imap::Command::login || command == imap::Command::authenticate;
+void Session::on_command_started(const imap::CommandStart& start) noexcept {
+  const bool login = start.command == imap::Command::login || start.command == imap::Command::authenticate;
   if (login && facts_->login_began == TimePoint{}) facts_->login_began = now();
-  context_.imap_observer->on_command_started(command);
+  context_.imap_observer->on_command_started(start);
 }
 
-void Session::on_command_ended(imap::Command command, imap::CommandResult result) noexcept {
-  ++facts_->commands[static_cast<std::size_t>(result)];
-  context_.imap_observer->on_command_ended(command, result);
+void Session::on_command_ended(const imap::CommandEnd& end) noexcept {
+  ++facts_->commands[static_cast<std::size_t>(end.result)];
+  context_.imap_observer->on_command_ended(end);
 }
+
+void Session::on_idle(std::chrono::nanoseconds duration) noexcept { context_.imap_observer->on_idle(duration); }
 
 void Session::on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept {
   context_.imap_observer->on_first_response(command, time);
@@ -43,11 +56,20 @@ void Session::on_first_response(imap::Command command, std::chrono::nanoseconds 
 void Session::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
   context_.imap_observer->on_auth_attempt(attempt);
   facts_->server = server_;
+  facts_->network = network_of(facts_->client);
   context_.observer->on_auth_attempt(server_, *facts_, attempt);
 }
 
 void Session::on_literal(imap::Direction direction, std::size_t octets) noexcept {
   context_.imap_observer->on_literal(direction, octets);
+}
+
+void Session::on_messages(imap::MessageOperation operation, std::size_t messages) noexcept {
+  context_.imap_observer->on_messages(operation, messages);
+}
+
+void Session::on_provider_signal(imap::ProviderSignal signal) noexcept {
+  context_.imap_observer->on_provider_signal(signal);
 }
 
 void Session::on_anomaly(imap::Anomaly anomaly) noexcept { context_.imap_observer->on_anomaly(anomaly); }

@@ -15,19 +15,6 @@
 
 namespace imapmeter::proxy {
 
-// On the way from accept to login, in this order; those that a session does not need are not taken.
-enum class Step : std::uint8_t {
-  client_tls,    // from accept, or from the end of the PROXY header
-  connect,       // to the server; other servers that were tried before it included
-  upstream_tls,  // with it
-  greeting,      // from the connection, TLS included where there is TLS, to the greeting
-  login,         // from the first LOGIN or AUTHENTICATE to its or a later one's OK
-};
-inline constexpr std::size_t step_count = 5;
-inline constexpr std::array<std::string_view, step_count> step_names = {"client_tls", "connect", "upstream_tls",
-                                                                        "greeting", "login"};
-constexpr std::string_view name(Step step) noexcept { return step_names[static_cast<std::size_t>(step)]; }
-
 // Of a session's id: its worker, and which of the worker's sessions it is.
 inline constexpr unsigned session_id_worker_shift = 48;
 inline constexpr std::uint64_t session_id_count_mask = (std::uint64_t{1} << session_id_worker_shift) - 1;
@@ -48,6 +35,7 @@ struct SessionFacts {
   std::array<std::uint32_t, imap::command_result_count> commands{};
   std::array<std::uint32_t, step_count> steps{not_taken, not_taken, not_taken, not_taken, not_taken};  // microseconds
   IpEndpoint client;                                                                                   // its address
+  std::uint64_t network = 0;            // the client's, by network_of(); known from the first attempt to log in
   IpEndpoint source;                    // ours towards the server, once connected
   std::optional<std::uint16_t> server;  // of the upstream's, the last that was tried
   std::array<Tls, side_count> tls{};
@@ -77,6 +65,6 @@ struct SessionFacts {
   }
 };
 // Paid once per session, like sizeof(Session).
-static_assert(sizeof(SessionFacts) <= 192);
+static_assert(sizeof(SessionFacts) <= 200);
 
 }  // namespace imapmeter::proxy

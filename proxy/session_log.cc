@@ -51,8 +51,9 @@ void SessionLog::on_closed(const Closed& closed) noexcept {
 void SessionLog::on_auth_attempt(std::size_t /*server*/, const SessionFacts& session,
                                  const imap::AuthAttempt& attempt) noexcept {
   if (attempt.result == imap::AuthResult::success) return;
-  // `other` is mostly a client that has changed its mind.
-  const LogLevel level = attempt.result == imap::AuthResult::other ? LogLevel::info : LogLevel::warn;
+  const bool refused = attempt.result == imap::AuthResult::rejected || attempt.result == imap::AuthResult::temporary;
+  // The others are mostly clients that have changed their mind, or do not know how to ask.
+  const LogLevel level = refused ? LogLevel::warn : LogLevel::info;
   if (!may_write(level, RecordClass::auth)) return;
   try {
     log_record(level, auth_record(names_, shared_.client_text(session.client), session, attempt));

@@ -48,6 +48,7 @@ class SessionLog final : public Observer {
   void on_authored(Authored /*what*/) noexcept override {}
   void on_blocked(Side /*side*/, int /*change*/, std::chrono::nanoseconds /*waited*/) noexcept override {}
   void on_relay_delay(imap::Direction /*direction*/, std::chrono::nanoseconds /*delay*/) noexcept override {}
+  void on_step(Step /*step*/, std::chrono::nanoseconds /*time*/) noexcept override {}
   void on_server_status(std::size_t /*server*/, imap::Condition /*condition*/) noexcept override {}
   void on_server_first_response(std::size_t /*server*/, std::chrono::nanoseconds /*time*/) noexcept override {}
   void on_auth_attempt(std::size_t server, const SessionFacts& session,

@@ -107,7 +107,7 @@ std::string auth_record(const RecordNames& names, std::string_view client, const
   Members out;
   out.text("event", "auth");
   add_ends(out, names, client, &session);
-  out.text("command", name(attempt.command));
+  out.text("mechanism", name(attempt.mechanism));
   out.text("result", name(attempt.result));
   out.text("code", name(attempt.code));
   return out.take();

@@ -12,10 +12,6 @@ namespace {
 
 constexpr auto command_table = WordTable<command_count - 1>::make(command_names);
 
-// IMAP.md 2.3: mechanisms after which the rest may be wrapped (RFC 4752, RFC 2831, MS-NTHT).
-constexpr std::array<std::string_view, 4> layer_mechanisms = {"GSSAPI", "GSS-SPNEGO", "NTLM", "DIGEST-MD5"};
-constexpr auto layer_table = WordTable<layer_mechanisms.size()>::make(layer_mechanisms);
-
 constexpr std::string_view done_word = "DONE";
 constexpr std::uint8_t not_done = 0xff;
 
@@ -36,7 +32,7 @@ CommandScanner::Scan CommandScanner::scan(std::span<const char> octets, std::uin
     if (taken == octets.size()) return {taken, Token::more};
     if (!head(octets[taken], tag_key)) continue;
     ++taken;
-    length_ = 2;
+    count(1);
   }
   if (taken == octets.size()) return {taken, Token::more};
   const Scan body = take_body(octets.subspan(taken));
@@ -53,6 +49,10 @@ void CommandScanner::reject() noexcept {
   open_ = false;
 }
 
+void CommandScanner::count(std::size_t octets) noexcept {
+  length_ = static_cast<std::uint32_t>(std::min<std::size_t>(length_ + octets, UINT32_MAX));
+}
+
 void CommandScanner::begin_line() noexcept {
   framer_.begin_part();
   line_ = CommandLine{};
@@ -66,7 +66,9 @@ void CommandScanner::begin_line() noexcept {
 
 void CommandScanner::begin_literal() noexcept {
   framer_.begin_literal();
+  length_ = 0;
   const bool empty = framer_.literal_left() == 0;
+  if (line_.command == Command::append) append_.literal(empty);
   stage_ = empty ? Stage::body : Stage::literal;
   if (empty && line_.command == Command::id) software_.literal({}, true);
 }
@@ -93,6 +95,8 @@ bool CommandScanner::head(char octet, std::uint64_t tag_key) noexcept {
       return head_mechanism(octet);
     case Stage::done:
       return head_done(octet);
+    case Stage::cancel:
+      return head_cancel(octet);
     default:  // not part of a head
       stage_ = Stage::body;
       return false;
@@ -107,7 +111,11 @@ bool CommandScanner::to_body(CommandShape shape) noexcept {
 
 bool CommandScanner::head_start(char octet, std::uint64_t tag_key) noexcept {
   reading_ = expect_;
-  if (reading_ == Expect::sasl) return to_body(CommandShape::no_command);
+  if (reading_ == Expect::sasl) {
+    if (octet != '*') return to_body(CommandShape::no_command);
+    stage_ = Stage::cancel;
+    return true;
+  }
   if (ends_line(octet)) return to_body(CommandShape::empty);
   if (reading_ == Expect::idle) {
     stage_ = Stage::done;
@@ -142,8 +150,10 @@ bool CommandScanner::head_name(char octet) noexcept {
     line_.command = static_cast<Command>(word_.found(command_table, other));
     to_body(CommandShape::command);
     if (line_.command == Command::id) software_.begin();
+    if (line_.command == Command::append) append_.begin();
+    if (line_.command == Command::login) line_.mechanism = Mechanism::login_command;
     if (line_.command != Command::authenticate || octet != ' ') return false;
-    word_.start();
+    mechanism_.start();
     stage_ = Stage::mechanism;
     return true;
   }
@@ -151,9 +161,16 @@ bool CommandScanner::head_name(char octet) noexcept {
 }
 
 bool CommandScanner::head_mechanism(char octet) noexcept {
-  if (octet != ' ' && !ends_line(octet)) return word_.step(layer_table, octet) || to_body(CommandShape::command);
-  line_.may_add_layer = word_.found(layer_table, layer_mechanisms.size()) < layer_mechanisms.size();
+  if (octet != ' ' && !ends_line(octet)) {
+    mechanism_.step(octet);
+    return true;
+  }
+  line_.mechanism = mechanism_.found();
   return to_body(CommandShape::command);
+}
+
+bool CommandScanner::head_cancel(char octet) noexcept {
+  return to_body(ends_line(octet) ? CommandShape::cancel : CommandShape::no_command);
 }
 
 bool CommandScanner::head_done(char octet) noexcept {
@@ -176,10 +193,11 @@ CommandScanner::Scan CommandScanner::take_body(std::span<const char> octets) noe
   const bool markers = reading_ != Expect::sasl;
   const LineFramer::Part part = framer_.take_part(octets, markers);
   if (line_.command == Command::id) software_.line(octets.first(part.octets));
-  length_ = static_cast<std::uint8_t>(std::min<std::size_t>(length_ + part.octets - (part.ended ? 1 : 0), 2));
+  if (line_.command == Command::append) append_.line(octets.first(part.octets));
+  count(part.octets);
   if (!part.ended) return {part.octets, Token::more};
   if (markers && framer_.marker().complete() && framer_.marker().too_large()) return {part.octets, Token::unreadable};
-  if (line_.shape == CommandShape::empty && length_ > 1) line_.shape = CommandShape::no_command;
+  if (line_.shape == CommandShape::empty && length_ > 2) line_.shape = CommandShape::no_command;
   const Token token = further_ ? Token::next_line : Token::line;
   after_line();
   return {part.octets, token};

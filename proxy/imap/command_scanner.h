@@ -13,8 +13,10 @@
 #include <cstdint>
 #include <span>
 
+#include "proxy/imap/append_messages.h"
 #include "proxy/imap/client_software.h"
 #include "proxy/imap/line_framer.h"
+#include "proxy/imap/mechanism_matcher.h"
 #include "proxy/imap/status.h"
 #include "proxy/imap/tag_hash.h"
 #include "proxy/imap/words.h"
@@ -26,13 +28,14 @@ enum class CommandShape : std::uint8_t {
   command,
   done,        // `DONE` alone
   no_command,  // no tag, or nothing after it
+  cancel,      // `*` alone, in a SASL exchange
 };
 
 struct CommandLine {
   [[no_unique_address]] TagHash tag;  // what follows fits behind its length
   CommandShape shape = CommandShape::no_command;
   Command command = Command::other;
-  bool may_add_layer = false;  // AUTHENTICATE with a mechanism that can put a security layer on the connection
+  Mechanism mechanism = Mechanism::other;  // of LOGIN and AUTHENTICATE
 };
 
 class CommandScanner {
@@ -65,7 +68,11 @@ class CommandScanner {
   const CommandLine& line() const noexcept { return line_; }  // of the command that is being read or was read last
   const LineFramer& framer() const noexcept { return framer_; }
   Expect read_as() const noexcept { return reading_; }  // what the line that ended was
+  // Of the line or part of a line that ended, its LF included; saturates.
+  std::uint32_t octets() const noexcept { return length_; }
   ClientSoftware client_software() const noexcept { return software_.found(); }
+  // Of the APPEND that is being read or was read last, so far.
+  std::uint16_t messages() const noexcept { return append_.messages(); }
   // The client has to wait for the server before the octets of its literal.
   bool waiting() const noexcept { return stage_ == Stage::waiting; }
   // A command's first line was read, its last LF was not.
@@ -77,7 +84,8 @@ class CommandScanner {
     tag,
     name,
     mechanism,
-    done,  // reading DONE while IDLE
+    done,    // reading DONE while IDLE
+    cancel,  // behind the `*` of a SASL exchange
     body,
     waiting,
     literal_next,
@@ -92,6 +100,8 @@ class CommandScanner {
   bool head_name(char octet) noexcept;
   bool head_mechanism(char octet) noexcept;
   bool head_done(char octet) noexcept;
+  bool head_cancel(char octet) noexcept;
+  void count(std::size_t octets) noexcept;
   bool to_body(CommandShape shape) noexcept;
   bool step_done(char octet) noexcept;
   Scan take_body(std::span<const char> octets) noexcept;
@@ -100,14 +110,16 @@ class CommandScanner {
   void after_line() noexcept;
 
   LineFramer framer_;
+  std::uint32_t length_ = 0;  // of this part so far
   CommandLine line_;
   WordMatcher word_;
+  MechanismMatcher mechanism_;
   ClientSoftwareMatcher software_;
+  AppendMessages append_;
   Stage stage_ = Stage::start;
   Expect expect_ = Expect::command;
   Expect reading_ = Expect::command;  // what this line is
   std::uint8_t done_ = 0;             // octets of DONE read
-  std::uint8_t length_ = 0;           // octets of this line, for "is it empty"; saturates
   bool open_ = false;
   bool answered_ = false;
   bool further_ = false;  // this part is not the first of its command

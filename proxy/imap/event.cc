@@ -20,10 +20,18 @@ constexpr std::array<std::string_view, command_result_count> command_result_name
     "OK", "NO", "BAD", "aborted", "untracked",
 };
 constexpr std::array<std::string_view, auth_result_count> auth_result_names = {
-    "success",
-    "rejected",
-    "temporary",
-    "other",
+    "success", "rejected", "temporary", "policy", "other_no", "bad", "cancelled", "aborted",
+};
+constexpr std::array<std::string_view, data_keyword_count> data_keyword_labels = {
+    "other",   "CAPABILITY", "ENABLED", "FLAGS",  "LIST",    "LSUB",     "SEARCH",
+    "ESEARCH", "STATUS",     "EXISTS",  "RECENT", "EXPUNGE", "VANISHED", "FETCH",
+};
+constexpr std::array<std::string_view, message_operation_count> message_operation_names = {"fetched", "appended"};
+constexpr std::array<std::string_view, provider_signal_count> provider_signal_names = {
+    "throttled",
+    "too_many_connections",
+    "quota",
+    "authenticated_not_connected",
 };
 constexpr std::array<std::string_view, client_software_count> client_software_names = {
     "none",           "other",       "apple_mail_ios", "apple_mail_macos", "outlook",
@@ -84,6 +92,13 @@ std::string_view name(SessionState state) noexcept { return session_state_names[
 std::string_view name(ByeReason reason) noexcept { return bye_reason_names[static_cast<std::size_t>(reason)]; }
 std::string_view name(CommandResult result) noexcept { return command_result_names[static_cast<std::size_t>(result)]; }
 std::string_view name(AuthResult result) noexcept { return auth_result_names[static_cast<std::size_t>(result)]; }
+std::string_view name(DataKeyword keyword) noexcept { return data_keyword_labels[static_cast<std::size_t>(keyword)]; }
+std::string_view name(MessageOperation operation) noexcept {
+  return message_operation_names[static_cast<std::size_t>(operation)];
+}
+std::string_view name(ProviderSignal signal) noexcept {
+  return provider_signal_names[static_cast<std::size_t>(signal)];
+}
 std::string_view name(ClientSoftware software) noexcept {
   return client_software_names[static_cast<std::size_t>(software)];
 }

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "proxy/imap/status.h"
@@ -26,8 +27,48 @@ struct Status {
   ResponseKind kind = ResponseKind::untagged;
   Condition condition = Condition::ok;
   ResponseCode code = ResponseCode::none;
-  StatusCodeSet members;  // the ImapStatusCode members that this response raises
+  StatusCodeSet members;     // the ImapStatusCode members that this response raises
+  std::uint32_t octets = 0;  // of its line, line end included; saturates
 };
+
+// What an untagged data response is about, by its keyword; a number before it is skipped (RFC 9051 section 7.2 to 7.5).
+enum class DataKeyword : std::uint8_t {
+  other,
+  capability,
+  enabled,
+  flags,
+  list,
+  lsub,
+  search,
+  esearch,
+  status,
+  exists,
+  recent,
+  expunge,
+  vanished,
+  fetch,
+};
+inline constexpr std::size_t data_keyword_count = static_cast<std::size_t>(DataKeyword::fetch) + 1;
+std::string_view name(DataKeyword keyword) noexcept;
+
+// One untagged data response, emitted when its last LF has been read.
+struct Data {
+  DataKeyword keyword = DataKeyword::other;
+  std::uint32_t octets = 0;  // of its lines, line ends included, literals not; saturates
+};
+
+// Messages that went over the wire as a literal.
+enum class MessageOperation : std::uint8_t {
+  fetched,   // by a FETCH response with the whole of a message or of one of its parts
+  appended,  // by an APPEND that was answered OK
+};
+inline constexpr std::size_t message_operation_count = 2;
+std::string_view name(MessageOperation operation) noexcept;
+
+// What providers hide in the text of a NO, BAD or BYE.
+enum class ProviderSignal : std::uint8_t { throttled, too_many_connections, quota, authenticated_not_connected };
+inline constexpr std::size_t provider_signal_count = 4;
+std::string_view name(ProviderSignal signal) noexcept;
 
 // Where a session stands, as a client would say it (RFC 9051 section 3, plus IDLE and "no longer read").
 enum class SessionState : std::uint8_t {
@@ -57,20 +98,38 @@ enum class CommandResult : std::uint8_t {
 inline constexpr std::size_t command_result_count = 5;
 std::string_view name(CommandResult result) noexcept;
 
+// A command whose first line was read.
+struct CommandStart {
+  Command command = Command::other;
+  std::uint32_t octets = 0;  // of that line, line end included; saturates
+};
+
+struct CommandEnd {
+  Command command = Command::other;
+  CommandResult result = CommandResult::ok;
+  // From the LF of its last line to the LF of its answer. None without an answer, for IDLE, and where the answer came
+  // before the command's last octet.
+  std::optional<std::chrono::nanoseconds> duration = std::nullopt;
+};
+
 // How an attempt to log in was answered.
 enum class AuthResult : std::uint8_t {
   success,    // tagged OK
   rejected,   // NO without a code, or with AUTHENTICATIONFAILED, AUTHORIZATIONFAILED or EXPIRED
   temporary,  // NO with UNAVAILABLE, INUSE, LIMIT, SERVERBUG or CONTACTADMIN: the server's trouble
-  other,      // any other answer, or none
+  policy,     // NO with PRIVACYREQUIRED
+  other_no,
+  bad,
+  cancelled,  // the client's last SASL line was `*`, and the answer was not OK
+  aborted,    // no answer
 };
-inline constexpr std::size_t auth_result_count = 4;
+inline constexpr std::size_t auth_result_count = 8;
 std::string_view name(AuthResult result) noexcept;
 
 // One LOGIN or AUTHENTICATE, at the server's answer.
 struct AuthAttempt {
-  Command command = Command::login;
-  AuthResult result = AuthResult::other;
+  Mechanism mechanism = Mechanism::login_command;
+  AuthResult result = AuthResult::aborted;
   ResponseCode code = ResponseCode::none;  // of the answer
 };
 

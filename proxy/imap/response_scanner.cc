@@ -13,9 +13,22 @@ namespace {
 // A first line of this length without LF is no greeting of any server (METRICS.md, opaque `parser`).
 constexpr std::uint32_t max_first_line = 8192;
 
-// The conditions in the order of their enum, then the data keywords in the order of theirs.
-constexpr std::array<std::string_view, 8> first_words = {"OK",  "NO",         "BAD", "PREAUTH",
-                                                         "BYE", "CAPABILITY", "ID",  "LANGUAGE"};
+// The conditions in the order of their enum, then keywords of data.
+constexpr std::array<std::string_view, 16> first_words = {
+    "OK",   "NO",   "BAD",    "PREAUTH", "BYE",    "CAPABILITY", "ENABLED", "FLAGS",
+    "LIST", "LSUB", "SEARCH", "ESEARCH", "STATUS", "VANISHED",   "ID",      "LANGUAGE",
+};
+// What those keywords count as; the last two are known because a server may say them before login.
+constexpr std::array<DataKeyword, first_words.size() - condition_count> first_keywords = {
+    DataKeyword::capability, DataKeyword::enabled, DataKeyword::flags,   DataKeyword::list,
+    DataKeyword::lsub,       DataKeyword::search,  DataKeyword::esearch, DataKeyword::status,
+    DataKeyword::vanished,   DataKeyword::other,   DataKeyword::other,
+};
+constexpr std::size_t before_login_words = 2;
+constexpr std::array<std::string_view, 4> numbered_words = {"EXISTS", "RECENT", "EXPUNGE", "FETCH"};
+constexpr std::array<DataKeyword, 4> numbered_keywords = {DataKeyword::exists, DataKeyword::recent,
+                                                          DataKeyword::expunge, DataKeyword::fetch};
+constexpr auto numbered_table = WordTable<numbered_words.size()>::make(numbered_words);
 constexpr auto first_word_table = WordTable<first_words.size()>::make(first_words);
 constexpr auto code_table = WordTable<response_code_count - 2>::make(response_code_names);
 
@@ -33,6 +46,7 @@ ResponseScanner::Scan ResponseScanner::scan(std::span<const char> octets, std::u
   if (stage_ == Stage::ended) begin_line();
   if (stage_ == Stage::part_ended) {
     framer_.begin_literal();
+    message_.start();
     stage_ = framer_.literal_left() == 0 ? Stage::after_literal : Stage::literal;
   }
   if (stage_ == Stage::literal) return take_literal(octets.size());
@@ -76,6 +90,7 @@ bool ResponseScanner::too_long() const noexcept { return first_line_ && length_ 
 
 void ResponseScanner::begin_line() noexcept {
   framer_.begin_part();
+  message_.start();
   line_ = ResponseLine{};
   length_ = 0;
   args_ = Args::none;
@@ -100,6 +115,10 @@ ResponseScanner::Step ResponseScanner::head(char octet, std::uint64_t tag_key) n
       return head_star(octet);
     case Stage::star_space:
       return head_star_space(octet);
+    case Stage::number:
+      return head_number(octet);
+    case Stage::number_space:
+      return head_number_space(octet);
     case Stage::word:
       return head_word(octet);
     case Stage::text:
@@ -155,8 +174,21 @@ ResponseScanner::Step ResponseScanner::head_star_space(char octet) noexcept {
   if (ends_line(octet)) return to_body(ResponseShape::garbage);
   line_.shape = ResponseShape::data;
   word_.start();
-  stage_ = Stage::word;
-  return head_word(octet);
+  stage_ = is_digit(octet) ? Stage::number : Stage::word;
+  return is_digit(octet) ? Step::take : head_word(octet);
+}
+
+ResponseScanner::Step ResponseScanner::head_number(char octet) noexcept {
+  if (octet == ' ') stage_ = Stage::number_space;
+  return octet == ' ' || is_digit(octet) ? Step::take : to_body();
+}
+
+// The word behind the number.
+ResponseScanner::Step ResponseScanner::head_number_space(char octet) noexcept {
+  if (octet != ' ' && !ends_line(octet)) return word_.step(numbered_table, octet) ? Step::take : to_body();
+  const std::size_t found = word_.found(numbered_table, numbered_words.size());
+  if (found < numbered_words.size()) line_.keyword = numbered_keywords[found];
+  return to_body();
 }
 
 ResponseScanner::Step ResponseScanner::head_tag(char octet, std::uint64_t tag_key) noexcept {
@@ -188,6 +220,7 @@ ResponseScanner::Step ResponseScanner::end_word(char octet) noexcept {
     line_.condition = static_cast<Condition>(found);
     if (line_.shape == ResponseShape::data) line_.shape = ResponseShape::status;
     if (line_.condition == Condition::bye) bye_text_.start();
+    provider_text_.start();
     if (octet == ' ') {
       stage_ = Stage::text;
       return Step::take;
@@ -197,7 +230,8 @@ ResponseScanner::Step ResponseScanner::end_word(char octet) noexcept {
     return to_body();
   }
   if (found < first_words.size() && line_.shape == ResponseShape::data) {
-    line_.keyword = static_cast<DataKeyword>(found - condition_count + 1);
+    line_.keyword = first_keywords[found - condition_count];
+    line_.before_login = line_.keyword == DataKeyword::capability || found >= first_words.size() - before_login_words;
     to_body();
     return line_.keyword == DataKeyword::capability && octet == ' ' ? Step::list : Step::leave;
   }
@@ -209,7 +243,7 @@ ResponseScanner::Step ResponseScanner::head_text(char octet) noexcept {
     line_.no_text = ends_line(octet);
     return to_body();
   }
-  if (line_.condition == Condition::bye) bye_text_.step(octet);
+  text_octet(octet);
   word_.start();
   stage_ = Stage::code;
   return Step::take;
@@ -218,7 +252,7 @@ ResponseScanner::Step ResponseScanner::head_text(char octet) noexcept {
 ResponseScanner::Step ResponseScanner::head_code(char octet) noexcept {
   if (is_atom_char(octet)) {
     word_.step(code_table, octet);
-    if (line_.condition == Condition::bye) bye_text_.step(octet);
+    text_octet(octet);
     return Step::take;
   }
   const bool named = word_.depth != 0;
@@ -252,15 +286,17 @@ bool ResponseScanner::markers() const noexcept {
 }
 
 ResponseScanner::Scan ResponseScanner::take_body(std::span<const char> octets) noexcept {
-  const bool bye = line_.has_condition && line_.condition == Condition::bye;
-  if (args_ != Args::none || bye) read_arguments(octets);
+  if (args_ != Args::none || is_refusal()) read_text(octets);
   const bool announces = markers();
   const LineFramer::Part part = framer_.take_part(octets, announces);
   count(part.octets - (part.ended ? 1 : 0));
   if (too_long() || (first_line_ && framer_.has_nul())) return {part.octets, Token::unreadable};
+  const bool announced = announces && part.ended && framer_.marker().complete();
+  if (line_.keyword == DataKeyword::fetch && (announced || !part.ended)) message_.fold(octets.first(part.octets));
   if (!part.ended) return {part.octets, Token::more};
-  if (announces && framer_.marker().complete()) {
+  if (announced) {
     if (framer_.marker().too_large()) return {part.octets, Token::unreadable};
+    if (framer_.marker().size() != 0 && line_.keyword == DataKeyword::fetch && message_.found()) line_.message = true;
     stage_ = Stage::part_ended;
     return {part.octets, Token::part};
   }
@@ -270,13 +306,23 @@ ResponseScanner::Scan ResponseScanner::take_body(std::span<const char> octets) n
   return {part.octets, Token::line};
 }
 
-// Looks for the end of the code, and at what a BYE says after it.
-void ResponseScanner::read_arguments(std::span<const char> octets) noexcept {
-  const bool bye = line_.condition == Condition::bye;
+// A condition whose text is looked at.
+bool ResponseScanner::is_refusal() const noexcept {
+  if (!line_.has_condition) return false;
+  return line_.condition == Condition::no || line_.condition == Condition::bad || line_.condition == Condition::bye;
+}
+
+void ResponseScanner::text_octet(char octet) noexcept {
+  if (!is_refusal()) return;
+  provider_text_.step(octet);
+  if (line_.condition == Condition::bye) bye_text_.step(octet);
+}
+
+// Looks for the end of the code, and at what is said after it.
+void ResponseScanner::read_text(std::span<const char> octets) noexcept {
   for (const char octet : octets) {
-    if (octet == lf) break;
-    if (args_ == Args::none && !bye) break;
-    if (bye) bye_text_.step(octet);
+    if (octet == lf || (args_ == Args::none && !is_refusal())) break;
+    text_octet(octet);
     if (args_ != Args::none) argument(octet);
   }
 }

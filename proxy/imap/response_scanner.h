@@ -17,7 +17,10 @@
 #include <span>
 
 #include "proxy/imap/bye_text.h"
+#include "proxy/imap/event.h"
 #include "proxy/imap/line_framer.h"
+#include "proxy/imap/message_literal.h"
+#include "proxy/imap/provider_text.h"
 #include "proxy/imap/status.h"
 #include "proxy/imap/tag_hash.h"
 #include "proxy/imap/words.h"
@@ -35,9 +38,6 @@ enum class ResponseShape : std::uint8_t {
   garbage,
 };
 
-// What is known of data before its line ends: the few keywords that matter here.
-enum class DataKeyword : std::uint8_t { other, capability, id, language };
-
 struct ResponseLine {
   TagHash tag;
   ResponseShape shape = ResponseShape::garbage;
@@ -45,6 +45,8 @@ struct ResponseLine {
   Condition condition = Condition::ok;  // if has_condition
   ResponseCode code = ResponseCode::none;
   DataKeyword keyword = DataKeyword::other;
+  bool before_login = false;  // data that a server may send before login: CAPABILITY, ID, LANGUAGE
+  bool message = false;       // a literal with message data was announced
   bool code_unclosed = false;
   bool missing_space = false;  // after the condition, the code or `+`
   bool no_text = false;        // nothing after the condition
@@ -77,6 +79,8 @@ class ResponseScanner {
   const ResponseLine& line() const noexcept { return line_; }  // complete at Token::line
   const LineFramer& framer() const noexcept { return framer_; }
   const ByeText& bye_text() const noexcept { return bye_text_; }
+  const ProviderText& provider_text() const noexcept { return provider_text_; }  // of a NO, BAD or BYE
+  std::uint32_t octets() const noexcept { return length_ + 1; }                  // of the line that ended
   bool in_code() const noexcept { return args_ != Args::none; }
   bool at_line_start() const noexcept { return stage_ == Stage::start || stage_ == Stage::ended; }
 
@@ -85,6 +89,8 @@ class ResponseScanner {
     start,
     star,
     star_space,
+    number,
+    number_space,
     word,
     text,
     code,
@@ -109,6 +115,8 @@ class ResponseScanner {
   Step head_star_space(char octet) noexcept;
   Step head_tag(char octet, std::uint64_t tag_key) noexcept;
   Step head_tag_space(char octet) noexcept;
+  Step head_number(char octet) noexcept;
+  Step head_number_space(char octet) noexcept;
   Step head_word(char octet) noexcept;
   Step end_word(char octet) noexcept;
   Step head_text(char octet) noexcept;
@@ -118,7 +126,9 @@ class ResponseScanner {
   Step to_body() noexcept;
   Scan take_body(std::span<const char> octets) noexcept;
   Scan take_literal(std::size_t available) noexcept;
-  void read_arguments(std::span<const char> octets) noexcept;
+  bool is_refusal() const noexcept;
+  void text_octet(char octet) noexcept;
+  void read_text(std::span<const char> octets) noexcept;
   void argument(char octet) noexcept;
   bool markers() const noexcept;
   bool too_long() const noexcept;
@@ -127,6 +137,8 @@ class ResponseScanner {
 
   LineFramer framer_;
   [[no_unique_address]] ByeText bye_text_;
+  [[no_unique_address]] ProviderText provider_text_;
+  MessageLiteral message_;
   std::uint32_t length_ = 0;  // octets of this line so far, literals and LF apart; saturates
   ResponseLine line_;
   WordMatcher word_;

@@ -12,9 +12,10 @@ CommandResult result_of(Condition condition) noexcept {
 bool is_login(Command command) noexcept { return command == Command::login || command == Command::authenticate; }
 
 // METRICS.md, auth_attempts: `temporary` is the server's trouble, not the user's.
-AuthResult auth_result(Condition condition, ResponseCode code) noexcept {
+AuthResult auth_result(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept {
   if (condition == Condition::ok) return AuthResult::success;
-  if (condition != Condition::no) return AuthResult::other;
+  if (command.cancelled) return AuthResult::cancelled;
+  if (condition != Condition::no) return AuthResult::bad;
   switch (code) {
     case ResponseCode::none:
     case ResponseCode::authenticationfailed:
@@ -27,8 +28,10 @@ AuthResult auth_result(Condition condition, ResponseCode code) noexcept {
     case ResponseCode::serverbug:
     case ResponseCode::contactadmin:
       return AuthResult::temporary;
+    case ResponseCode::privacyrequired:
+      return AuthResult::policy;
     default:
-      return AuthResult::other;
+      return AuthResult::other_no;
   }
 }
 
@@ -44,19 +47,36 @@ void SessionTracker::complete(std::size_t index, Condition condition, ResponseCo
   const bool latest = latest_ == Latest::tracked && index + 1 == outstanding_.size();
   outstanding_.remove(index);
   after_literal_ = false;
+  const bool early = latest && commands_.command_open() && !commands_.waiting();
   if (latest) {
-    const bool early = commands_.command_open() && !commands_.waiting();
     const auto first = first_response_.answered();
     if (first && !early) observer_.on_first_response(command.command, *first);
     answer_latest();
   }
-  observer_.on_command_ended(command.command, result_of(condition));
-  if (is_login(command.command)) observer_.on_auth_attempt({command.command, auth_result(condition, code), code});
+  tell_end(command, condition, early);
+  if (is_login(command.command)) tell_login(command, condition, code);
   if (command.impatient && command.owed > 0 && condition != Condition::ok) {
     // octets of a literal that the server refused are on their way: it reads them as commands, we did not
     return go_opaque(OpaqueReason::parser);
   }
-  apply(command, condition, code);
+  just_logged_in_ = is_login(command.command) && condition == Condition::ok;
+  apply(command, condition);
+}
+
+void SessionTracker::tell_end(const OutstandingCommand& command, Condition condition, bool early) noexcept {
+  CommandEnd end{.command = command.command, .result = result_of(condition)};
+  if (!early && command.command != Command::idle) end.duration = now_ - command.since;
+  observer_.on_command_ended(end);
+  if (command.idling) observer_.on_idle(now_ - command.since);
+  const bool appended = command.command == Command::append && condition == Condition::ok && command.messages != 0;
+  if (appended) observer_.on_messages(MessageOperation::appended, command.messages);
+}
+
+void SessionTracker::tell_login(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept {
+  const AuthResult result = auth_result(command, condition, code);
+  observer_.on_auth_attempt({command.mechanism, result, code});
+  if (result == AuthResult::success) return;
+  login_trouble_ = result == AuthResult::temporary ? LoginTrouble::failed : LoginTrouble::rejected;
 }
 
 // The command that the client sent last is answered: whatever it waits for will not come.
@@ -72,17 +92,13 @@ void SessionTracker::answer_latest() noexcept {
 }
 
 // What a completed command does to the session.
-void SessionTracker::apply(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept {
+void SessionTracker::apply(const OutstandingCommand& command, Condition condition) noexcept {
   const bool ok = condition == Condition::ok;
   switch (command.command) {
     case Command::login:
     case Command::authenticate:
-      if (!ok) {
-        login_trouble_ =
-            auth_result(condition, code) == AuthResult::temporary ? LoginTrouble::failed : LoginTrouble::rejected;
-        break;
-      }
-      first_client_octet_ = first_server_octet_ = command.may_add_layer;
+      if (!ok) break;
+      first_client_octet_ = first_server_octet_ = may_add_layer(command.mechanism);
       return authenticated();
     case Command::select:
     case Command::examine:
@@ -142,19 +158,20 @@ void SessionTracker::go_opaque(OpaqueReason reason) noexcept {
   if (opaque_) return;
   opaque_ = true;
   for (std::size_t index = 0; index < outstanding_.size(); ++index) {
-    observer_.on_command_ended(outstanding_[index].command, CommandResult::untracked);
+    observer_.on_command_ended({outstanding_[index].command, CommandResult::untracked});
   }
   outstanding_.clear();
   observer_.on_opaque(reason);
   update_state();
 }
 
-void SessionTracker::finish() noexcept {
+void SessionTracker::finish(TimePoint now) noexcept {
   const Outcome how = outcome();
   for (std::size_t index = 0; index < outstanding_.size(); ++index) {
-    const Command command = outstanding_[index].command;
-    observer_.on_command_ended(command, CommandResult::aborted);
-    if (is_login(command)) observer_.on_auth_attempt({.command = command});
+    const OutstandingCommand& command = outstanding_[index];
+    observer_.on_command_ended({command.command, CommandResult::aborted});
+    if (command.idling) observer_.on_idle(now - command.since);
+    if (is_login(command.command)) observer_.on_auth_attempt({.mechanism = command.mechanism});
   }
   outstanding_.clear();
   if (greeting_seen_) observer_.on_outcome(how);

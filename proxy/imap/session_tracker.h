@@ -50,7 +50,7 @@ class SessionTracker {
   // Reads no more; the bytes flow on.
   void go_opaque(OpaqueReason reason) noexcept;
   // The session is over: commands still outstanding are aborted, the outcome is told. Call once, last.
-  void finish() noexcept;
+  void finish(TimePoint now) noexcept;
 
   SessionState state() const noexcept;
   bool greeting_seen() const noexcept { return greeting_seen_; }  // the first line was complete, in whatever shape
@@ -78,6 +78,8 @@ class SessionTracker {
   void client_part_anomalies() noexcept;
   void begin_command() noexcept;
   void after_client_part() noexcept;
+  void sasl_line() noexcept;
+  void note_line_end() noexcept;
   void time_first_response() noexcept;
   void impatient() noexcept;
 
@@ -97,6 +99,7 @@ class SessionTracker {
   void on_unmatched(const ResponseLine& line) noexcept;
   void on_continuation() noexcept;
   void fall_out_of_step() noexcept;
+  void provider_signal(const ResponseLine& line) noexcept;
   void tell_status(const ResponseLine& line, ResponseKind kind) noexcept;
   void bye(ByeReason reason) noexcept;
   ByeReason bye_reason() const noexcept;
@@ -104,7 +107,9 @@ class SessionTracker {
   // session_tracker.cc
   void complete(std::size_t index, Condition condition, ResponseCode code) noexcept;
   void answer_latest() noexcept;
-  void apply(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept;
+  void tell_end(const OutstandingCommand& command, Condition condition, bool early) noexcept;
+  void tell_login(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept;
+  void apply(const OutstandingCommand& command, Condition condition) noexcept;
   void authenticated() noexcept;
   void update_state() noexcept;
   bool only_idle_outstanding() const noexcept;
@@ -136,6 +141,7 @@ class SessionTracker {
   bool turned_away_ : 1 = false;  // BYE as the greeting
   bool degraded_ : 1 = false;
   bool idling_ : 1 = false;
+  bool just_logged_in_ : 1 = false;  // the last command that was answered was a login, and the answer OK
   bool in_step_ : 1 = true;
   bool after_literal_ : 1 = false;       // a server literal, and no completion since
   bool tag_outstanding_ : 1 = false;     // the tag of the server's line was outstanding when it was read
@@ -144,6 +150,6 @@ class SessionTracker {
 };
 
 // The idle cost of a session (PERFORMANCE.md): state of both directions, 4 commands, 64 held octets.
-static_assert(sizeof(SessionTracker) <= 344);
+static_assert(sizeof(SessionTracker) <= 440);
 
 }  // namespace imapmeter::imap

@@ -47,7 +47,7 @@ void SessionTracker::client_part_anomalies() noexcept {
 }
 
 void SessionTracker::on_client_line() noexcept {
-  if (commands_.read_as() == CommandScanner::Expect::sasl) return time_first_response();  // may be anything, also `*`
+  if (commands_.read_as() == CommandScanner::Expect::sasl) return sasl_line();
   const bool idle = commands_.read_as() == CommandScanner::Expect::idle;
   switch (commands_.line().shape) {
     case CommandShape::command:
@@ -61,6 +61,7 @@ void SessionTracker::on_client_line() noexcept {
       observer_.on_anomaly(Anomaly::client_empty_line);
       break;
     case CommandShape::no_command:
+    case CommandShape::cancel:
       observer_.on_anomaly(idle ? Anomaly::client_other : Anomaly::client_no_command);
       break;
   }
@@ -68,18 +69,18 @@ void SessionTracker::on_client_line() noexcept {
 
 void SessionTracker::begin_command() noexcept {
   const CommandLine& line = commands_.line();
-  observer_.on_command_started(line.command);
+  observer_.on_command_started({line.command, commands_.octets()});
   OutstandingCommand entry;
   entry.tag_hash = line.tag.value;
-  entry.tag_length = line.tag.length;
+  entry.tag_length = OutstandingCommand::length_of(line.tag);
   entry.command = line.command;
-  entry.may_add_layer = line.may_add_layer;
+  entry.mechanism = line.mechanism;
   if (outstanding_.add(entry)) {
     latest_ = Latest::tracked;
   } else {
     latest_ = Latest::untracked;
     ++silent_;
-    observer_.on_command_ended(line.command, CommandResult::untracked);
+    observer_.on_command_ended({line.command, CommandResult::untracked});
   }
   if (line.command == Command::logout) {
     logout_requested_ = true;
@@ -91,6 +92,7 @@ void SessionTracker::begin_command() noexcept {
 // A line of a command has ended: the client waits for `+`, goes on by itself, or the command is complete.
 void SessionTracker::after_client_part() noexcept {
   if (latest_ == Latest::none || commands_.line().shape != CommandShape::command) return;
+  note_line_end();
   time_first_response();
   const Command command = commands_.line().command;
   bool asks = commands_.waiting();
@@ -102,6 +104,22 @@ void SessionTracker::after_client_part() noexcept {
   if (!asks || latest_ != Latest::tracked) return;
   OutstandingCommand& entry = outstanding_[outstanding_.size() - 1];
   if (entry.owed != UINT16_MAX) ++entry.owed;
+}
+
+// A line of a SASL exchange: anything, and `*` gives up.
+void SessionTracker::sasl_line() noexcept {
+  note_line_end();
+  if (latest_ == Latest::tracked)
+    outstanding_[outstanding_.size() - 1].cancelled = commands_.line().shape == CommandShape::cancel;
+  time_first_response();
+}
+
+// What is known of the command so far; from here on the server's time counts, if this was its last line.
+void SessionTracker::note_line_end() noexcept {
+  if (latest_ != Latest::tracked) return;
+  OutstandingCommand& entry = outstanding_[outstanding_.size() - 1];
+  entry.since = last_client_;
+  entry.messages = commands_.messages();
 }
 
 // A line of the client may have been the last of a command, and the server's turn begins.

@@ -229,8 +229,10 @@ void SessionTracker::on_odd_line(Anomaly anomaly) noexcept {
 }
 
 void SessionTracker::on_data(const ResponseLine& line) noexcept {
+  observer_.on_data({line.keyword, responses_.octets()});
+  if (line.message) observer_.on_messages(MessageOperation::fetched, 1);
   // what RFC 9051, RFC 2971 and RFC 5255 let a server say before login
-  if (line.keyword == DataKeyword::other && !ever_authenticated_) observer_.on_anomaly(Anomaly::data_before_auth);
+  if (!line.before_login && !ever_authenticated_) observer_.on_anomaly(Anomaly::data_before_auth);
 }
 
 void SessionTracker::on_untagged(const ResponseLine& line) noexcept {
@@ -267,7 +269,8 @@ void SessionTracker::on_unmatched(const ResponseLine& line) noexcept {
 }
 
 void SessionTracker::tell_status(const ResponseLine& line, ResponseKind kind) noexcept {
-  Status status{.kind = kind, .condition = line.condition, .code = line.code, .members = {}};
+  Status status{
+      .kind = kind, .condition = line.condition, .code = line.code, .members = {}, .octets = responses_.octets()};
   status.members.add(member(line.condition));
   if (kind != ResponseKind::tagged) status.members.add(StatusCode::unsolicited);
   add_member(status.members, line.code);
@@ -278,6 +281,17 @@ void SessionTracker::tell_status(const ResponseLine& line, ResponseKind kind) no
   if (line.missing_space && !bare_bye) observer_.on_anomaly(Anomaly::missing_space);
   const bool trouble = line.condition == Condition::bad || (line.condition == Condition::no && is_trouble(line.code));
   if (trouble && ever_authenticated_) degraded_ = true;
+  if (line.condition != Condition::ok && line.condition != Condition::preauth) provider_signal(line);
+}
+
+// "Not connected" is one only as the answer to what follows a login that seemed to succeed.
+void SessionTracker::provider_signal(const ResponseLine& line) noexcept {
+  const auto signal = responses_.provider_text().signal(line.code);
+  if (!signal) return;
+  const bool answer = line.shape == ResponseShape::tagged && tag_outstanding_;
+  const bool after_login = just_logged_in_ && answer && line.condition == Condition::bad;
+  if (*signal == ProviderSignal::authenticated_not_connected && !after_login) return;
+  observer_.on_provider_signal(*signal);
 }
 
 void SessionTracker::bye(ByeReason reason) noexcept {
@@ -309,7 +323,8 @@ void SessionTracker::on_continuation() noexcept {
     if (--entry.owed == 0) entry.impatient = false;
     if (latest && entry.owed == 0) commands_.go_ahead();
     if (entry.command == Command::idle) {
-      idling_ = true;
+      idling_ = entry.idling = true;
+      entry.since = now_;
       update_state();
     }
     return;

@@ -200,4 +200,28 @@ inline constexpr std::size_t command_count = static_cast<std::size_t>(Command::x
 // "SELECT", "UID FETCH"; "other" for Command::other.
 std::string_view name(Command command) noexcept;
 
+// How a client logs in: the SASL mechanisms of AUTHENTICATE that have a label of their own, and LOGIN, the command.
+enum class Mechanism : std::uint8_t {
+  other,
+  login_command,
+  scram_plus,  // any that ends in -PLUS
+  plain,
+  login,
+  xoauth2,
+  oauthbearer,
+  cram_md5,
+  digest_md5,
+  ntlm,
+  gssapi,
+  gss_spnego,
+  external,
+  anonymous,
+  scram_sha_1,
+  scram_sha_256,
+};
+inline constexpr std::size_t mechanism_count = static_cast<std::size_t>(Mechanism::scram_sha_256) + 1;
+std::string_view name(Mechanism mechanism) noexcept;
+// Whether the rest of the connection may be wrapped after this mechanism (RFC 4752, RFC 2831, MS-NTHT).
+bool may_add_layer(Mechanism mechanism) noexcept;
+
 }  // namespace imapmeter::imap

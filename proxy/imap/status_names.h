@@ -98,4 +98,11 @@ inline constexpr std::array<std::string_view, command_count> command_names = {
     "UNSELECT",    "UNSUBSCRIBE",   "URLFETCH",      "XLIST",
 };
 
+// Three labels that are no mechanism's name, then names as registered.
+inline constexpr std::size_t mechanism_labels = 3;
+inline constexpr std::array<std::string_view, mechanism_count> mechanism_names = {
+    "other",      "LOGIN_COMMAND", "SCRAM-PLUS", "PLAIN",      "LOGIN",    "XOAUTH2",   "OAUTHBEARER", "CRAM-MD5",
+    "DIGEST-MD5", "NTLM",          "GSSAPI",     "GSS-SPNEGO", "EXTERNAL", "ANONYMOUS", "SCRAM-SHA-1", "SCRAM-SHA-256",
+};
+
 }  // namespace imapmeter::imap

@@ -1,11 +1,13 @@
 // Room for the outstanding commands of the few sessions that pipeline deeply (FAULTS.md B11).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
+#include "proxy/imap/event.h"
 #include "proxy/imap/status.h"
 #include "proxy/imap/tag_hash.h"
 
@@ -14,15 +16,22 @@ namespace imapmeter::imap {
 // A command that was begun and not answered. Its tag is kept as a length and a keyed hash only.
 struct OutstandingCommand {
   std::uint64_t tag_hash = 0;
-  std::uint32_t tag_length = 0;
-  std::uint16_t owed = 0;  // continuation requests that the client waits for, or should have waited for
+  TimePoint since{};             // when the line of it that was read last ended; of an IDLE let in: when its `+` did
+  std::uint16_t tag_length = 0;  // saturates
+  std::uint16_t messages = 0;    // of an APPEND
+  std::uint16_t owed = 0;        // continuation requests that the client waits for, or should have waited for
   Command command = Command::other;
-  bool impatient : 1 = false;      // it sent octets of a literal that was not asked for yet
-  bool may_add_layer : 1 = false;  // CommandLine's
+  Mechanism mechanism : 4 = Mechanism::other;  // CommandLine's
+  bool impatient : 1 = false;                  // it sent octets of a literal that was not asked for yet
+  bool cancelled : 1 = false;                  // the last line of its SASL exchange was `*`
+  bool idling : 1 = false;                     // an IDLE that was let in
 
-  bool has(const TagHash& tag) const noexcept { return tag_hash == tag.value && tag_length == tag.length; }
+  static constexpr std::uint16_t length_of(const TagHash& tag) noexcept {
+    return static_cast<std::uint16_t>(std::min<std::uint32_t>(tag.length, UINT16_MAX));
+  }
+  bool has(const TagHash& tag) const noexcept { return tag_hash == tag.value && tag_length == length_of(tag); }
 };
-static_assert(sizeof(OutstandingCommand) == 16);
+static_assert(sizeof(OutstandingCommand) == 24);
 
 inline constexpr std::size_t tag_block_size = 256;
 

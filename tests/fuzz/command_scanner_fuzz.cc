@@ -66,11 +66,13 @@ struct Heard {
     const imap::CommandLine& line = scanner.line();
     trace.add(literal);
     trace.add((static_cast<std::uint64_t>(scan.token) << 24U) | (static_cast<std::uint64_t>(line.shape) << 16U) |
-              (static_cast<std::uint64_t>(line.command) << 8U) | (line.may_add_layer ? 1U : 0U) |
-              (scanner.waiting() ? 2U : 0U) | (scanner.command_open() ? 4U : 0U) |
-              (scanner.framer().bare_lf() ? 8U : 0U) | (scanner.framer().has_nul() ? 16U : 0U));
+              (static_cast<std::uint64_t>(line.command) << 8U) | (scanner.waiting() ? 2U : 0U) |
+              (scanner.command_open() ? 4U : 0U) | (scanner.framer().bare_lf() ? 8U : 0U) |
+              (scanner.framer().has_nul() ? 16U : 0U));
     trace.add(line.tag.value);
     trace.add(line.tag.length);
+    trace.add((static_cast<std::uint64_t>(line.mechanism) << 32U) | scanner.octets());
+    trace.add(scanner.messages());
     trace.add(static_cast<std::uint64_t>(scanner.client_software()));
   }
 };

@@ -31,22 +31,40 @@ class Listener final : public imap::Observer {
     note(4, static_cast<std::uint64_t>(to));
   }
   void on_authenticated() noexcept override { note(5, 0); }
-  void on_command_started(imap::Command command) noexcept override {
-    count.on_command_started(command);
-    open_line_ = false;
-    note(6, static_cast<std::uint64_t>(command));
+  void on_data(const imap::Data& data) noexcept override {
+    count.on_data(data);
+    note(12, (std::uint64_t{data.octets} << 8U) | static_cast<std::uint64_t>(data.keyword));
   }
-  void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
-    count.on_command_ended(command, result);
+  void on_command_started(const imap::CommandStart& start) noexcept override {
+    count.on_command_started(start);
+    open_line_ = false;
+    note(6, (std::uint64_t{start.octets} << 8U) | static_cast<std::uint64_t>(start.command));
+  }
+  void on_command_ended(const imap::CommandEnd& end) noexcept override {
+    count.on_command_ended(end);
     // an IDLE: its DONE may be under way
-    open_line_ = open_line_ || result == imap::CommandResult::untracked || command == imap::Command::idle;
-    note(7, (static_cast<std::uint64_t>(command) << 8U) | static_cast<std::uint64_t>(result));
+    open_line_ = open_line_ || end.result == imap::CommandResult::untracked || end.command == imap::Command::idle;
+    note(7, (static_cast<std::uint64_t>(end.command) << 8U) | static_cast<std::uint64_t>(end.result));
+    note(13, end.duration ? static_cast<std::uint64_t>(end.duration->count()) : UINT64_MAX);
+  }
+  void on_idle(std::chrono::nanoseconds duration) noexcept override {
+    note(14, static_cast<std::uint64_t>(duration.count()));
   }
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
     count.on_first_response(command, time);
     note(11, (static_cast<std::uint64_t>(time.count()) << 8U) | static_cast<std::uint64_t>(command));
   }
-  void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override { count.on_auth_attempt(attempt); }
+  void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override {
+    count.on_auth_attempt(attempt);
+    note(15, (static_cast<std::uint64_t>(attempt.mechanism) << 8U) | static_cast<std::uint64_t>(attempt.result));
+  }
+  void on_messages(imap::MessageOperation operation, std::size_t messages) noexcept override {
+    REQUIRE(messages > 0);
+    note(16, (messages << 8U) | static_cast<std::uint64_t>(operation));
+  }
+  void on_provider_signal(imap::ProviderSignal signal) noexcept override {
+    note(17, static_cast<std::uint64_t>(signal));
+  }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
     REQUIRE(octets > 0);
     const bool from_client = direction == imap::Direction::client_to_server;
@@ -139,7 +157,7 @@ class Run {
     const std::span<const char> held = tracker_.release_held();
     REQUIRE(held.size() <= imap::capability_headroom);
     passage_.out(held);
-    tracker_.finish();
+    tracker_.finish({});
     heard_.trace.add(static_cast<std::uint64_t>(tracker_.client_software()));
     REQUIRE(heard_.count.started == heard_.count.ended + heard_.count.untracked);
     REQUIRE(heard_.count.outcomes == (tracker_.greeting_seen() ? 1U : 0U));

@@ -92,7 +92,7 @@ TEST(Memory, NoAllocationIn1GiBOfTraffic) {
     scratch[2] = '\n';
     tracker.server(scratch.first(3), {});
   }
-  tracker.finish();
+  tracker.finish({});
   EXPECT_EQ(allocations - before, 0U);
   EXPECT_EQ(count.opaque, 0U);
   EXPECT_GT(count.statuses, 10000U);

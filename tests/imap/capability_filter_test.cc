@@ -135,7 +135,7 @@ TEST(Filter, Memory) {
     std::vector<char> room(imap::capability_headroom);
     room.insert(room.end(), line.begin(), line.end());
     tracker.server(std::span(room).subspan(imap::capability_headroom), {});
-    tracker.finish();
+    tracker.finish({});
   };
   feed("* OK [CAPABILITY LOGINDISABLED AUTH=SCRAM-SHA-1 AUTH=SCRAM-SHA-1-PLUS] x\r\n");
   EXPECT_EQ(rules.plus_families, 1U);

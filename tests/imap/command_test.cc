@@ -350,11 +350,11 @@ TEST(B11, ThePoolIsCapped) {
     second.client(five, {});
     EXPECT_EQ(Counts(first_log.lines).untracked, 0U);
     EXPECT_EQ(Counts(second_log.lines).untracked, 1U);
-    first.finish();
+    first.finish({});
   }
   second.client("f NOOP\r\n", {});  // the block is back
   EXPECT_EQ(Counts(second_log.lines).untracked, 1U);
-  second.finish();
+  second.finish({});
 }
 
 // Untracked commands that make the client wait must not wait for ever.

@@ -19,6 +19,9 @@ inline Heard hear(const Conversation& talk, const imap::CapabilityRules& rules =
     EXPECT_EQ(heard.events, whole.events) << "split: " << split.text();
     EXPECT_EQ(heard.to_client, whole.to_client) << "split: " << split.text();
     EXPECT_EQ(heard.first_responses, whole.first_responses) << "split: " << split.text();
+    EXPECT_EQ(heard.durations, whole.durations) << "split: " << split.text();
+    EXPECT_EQ(heard.logins, whole.logins) << "split: " << split.text();
+    EXPECT_EQ(heard.data, whole.data) << "split: " << split.text();
     EXPECT_EQ(heard.client_software, whole.client_software) << "split: " << split.text();
   });
   return whole;

@@ -165,7 +165,7 @@ TEST(Opaque, OutstandingCommandsAreUntrackedAndNothingIsReadAgain) {
   std::string more = "a OK x\r\n";
   EXPECT_EQ(std::string(tracker.server(more, {}).data(), 8), more);
   tracker.client("b NOOP\r\n", {});
-  tracker.finish();
+  tracker.finish({});
   EXPECT_THAT(log.lines, ElementsAre("status greeting PREAUTH none (PREAUTH UNSOLICITED)", "authenticated",
                                      "state connecting -> authenticated", "started IDLE", "ended IDLE untracked",
                                      "opaque disabled", "state authenticated -> opaque", "outcome unseen"));

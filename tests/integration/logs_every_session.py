@@ -157,13 +157,14 @@ class LogsEverySession(IntegrationCase):
         self.end(client, server)
         session = self.end_of_next()
         records = self.auth(4)
-        self.assertEqual([(each["level"], each["command"], each["result"], each["code"]) for each in records],
-                         [("warn", "LOGIN", "rejected", "AUTHENTICATIONFAILED"), ("warn", "LOGIN", "rejected", "none"),
-                          ("warn", "AUTHENTICATE", "temporary", "UNAVAILABLE"), ("info", "AUTHENTICATE", "other", "none")])
+        self.assertEqual([(each["level"], each["mechanism"], each["result"], each["code"]) for each in records],
+                         [("warn", "LOGIN_COMMAND", "rejected", "AUTHENTICATIONFAILED"),
+                          ("warn", "LOGIN_COMMAND", "rejected", "none"),
+                          ("warn", "PLAIN", "temporary", "UNAVAILABLE"), ("info", "PLAIN", "bad", "none")])
         for each in records:
             self.assertEqual({key: each[key] for key in ("id", "listener", "server", "client")},
                              {key: session[key] for key in ("id", "listener", "server", "client")})
-            self.assertEqual(list(each), ["time", "level", "event", "id", "listener", "client", "server", "command",
+            self.assertEqual(list(each), ["time", "level", "event", "id", "listener", "client", "server", "mechanism",
                                           "result", "code"], "the regular expressions rely on the order")
         self.assertGreater(session["login_ms"], 0)
 

@@ -52,7 +52,8 @@ def findings(exposed, document):
                 yield f"{name} is documented as always there and not exposed"
         elif types[name] != kind or labels[name] != wanted:
             yield f"{name} is a {types[name]} with {sorted(labels[name])}, documented as {kind} with {sorted(wanted)}"
-    words = set(re.findall(r"`([^`]+)`", document))
+    quoted = re.findall(r"`([^`]+)`", document)
+    words = {word for each in quoted for word in (each, *each.split())}  # `A B C` documents three values
     for name, label, value in sorted(values):
         if value not in words:
             yield f"{name}: {label}=\"{value}\" is not documented"

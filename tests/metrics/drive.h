@@ -41,10 +41,10 @@ inline void drive_imap(Shard& shard) {
   for_each_value<imap::ByeReason>(imap::bye_reason_count, [&](auto reason) { shard.on_bye(reason); });
   for_each_value<imap::Command>(imap::command_count, [&](auto command) {
     for_each_value<imap::CommandResult>(imap::command_result_count, [&](auto result) {
-      shard.on_command_started(command);
-      shard.on_command_ended(command, result);
+      shard.on_command_started({command});
+      shard.on_command_ended({command, result});
     });
-    shard.on_command_started(command);
+    shard.on_command_started({command});
   });
   for_each_value<imap::Direction>(imap::direction_count, [&](auto direction) {
     shard.on_literal(direction, 1);
@@ -53,6 +53,24 @@ inline void drive_imap(Shard& shard) {
   for_each_value<imap::Anomaly>(imap::anomaly_count, [&](auto anomaly) { shard.on_anomaly(anomaly); });
   for_each_value<imap::OpaqueReason>(imap::opaque_reason_count, [&](auto reason) { shard.on_opaque(reason); });
   for_each_value<imap::Outcome>(imap::outcome_count, [&](auto outcome) { shard.on_outcome(outcome); });
+  for_each_value<imap::Command>(imap::command_count, [&](auto command) {
+    shard.on_command_started({command});
+    shard.on_command_ended({command, imap::CommandResult::ok, std::chrono::milliseconds(1)});
+    shard.on_first_response(command, std::chrono::milliseconds(1));
+  });
+  shard.on_idle(std::chrono::seconds(1));
+  for_each_value<imap::DataKeyword>(imap::data_keyword_count, [&](auto keyword) { shard.on_data({keyword, 1}); });
+  for_each_value<imap::MessageOperation>(imap::message_operation_count,
+                                         [&](auto operation) { shard.on_messages(operation, 1); });
+  for_each_value<imap::ProviderSignal>(imap::provider_signal_count,
+                                       [&](auto signal) { shard.on_provider_signal(signal); });
+  for_each_value<imap::Mechanism>(imap::mechanism_count, [&](auto mechanism) {
+    for_each_value<imap::AuthResult>(imap::auth_result_count, [&](auto result) {
+      for_each_value<imap::ResponseCode>(imap::response_code_count, [&](auto code) {
+        shard.on_auth_attempt({mechanism, result, code});
+      });
+    });
+  });
   shard.on_authenticated();
 }
 
@@ -73,6 +91,17 @@ inline void drive_relay(Shard& shard, std::size_t servers) {
   for_each_value<proxy::Side>(proxy::side_count,
                               [&](auto side) { shard.on_blocked(side, 1, std::chrono::seconds(1)); });
   for_each_value<imap::Direction>(imap::direction_count, [&](auto direction) { shard.on_relay_delay(direction, {}); });
+  for_each_value<proxy::Step>(proxy::step_count, [&](auto step) { shard.on_step(step, {}); });
+  for_each_value<imap::ClientSoftware>(imap::client_software_count, [&](auto software) {
+    for_each_value<imap::Outcome>(imap::outcome_count, [&](auto outcome) {
+      proxy::SessionFacts facts;
+      facts.client_software = software;
+      facts.outcome = outcome;
+      shard.on_accepted();
+      shard.on_closed(
+          {proxy::CloseReason::logout, proxy::Phase::authenticated, imap::SessionState::connecting, {}, &facts});
+    });
+  });
   for_each_value<proxy::Authored>(proxy::authored_count, [&](auto what) { shard.on_authored(what); });
   for_each_value<proxy::CloseReason>(proxy::close_reason_count, [&](auto reason) {
     for_each_value<proxy::Phase>(proxy::phase_count, [&](auto phase) {

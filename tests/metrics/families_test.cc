@@ -51,6 +51,11 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_status_rate", 9},
       {"imapmeter_commands_started_total", 1},
       {"imapmeter_commands_in_flight", 1},
+      {"imapmeter_auth_attempts_total", 16 * 8},
+      {"imapmeter_auth_failures_total", 10},
+      {"imapmeter_auth_failing_networks", 1},
+      {"imapmeter_provider_signals_total", 4},
+      {"imapmeter_messages_total", 2},
       {"imapmeter_sessions", 7},
       {"imapmeter_sessions_accepted_total", 1},
       {"imapmeter_sessions_authenticated_total", 1},
@@ -82,10 +87,14 @@ TEST(Families, HidesTheZerosOfTheOthers) {
   const Exposition before = parse_exposition(metrics.exposition());
   for (const char* name :
        {"imapmeter_response_codes_total", "imapmeter_commands_total", "imapmeter_sessions_closed_total",
-        "imapmeter_relay_delay_seconds", "imapmeter_server_first_response_seconds"}) {
+        "imapmeter_relay_delay_seconds", "imapmeter_server_first_response_seconds",
+        "imapmeter_command_duration_seconds", "imapmeter_command_first_response_seconds",
+        "imapmeter_login_phase_duration_seconds", "imapmeter_idle_duration_seconds",
+        "imapmeter_session_duration_seconds", "imapmeter_untagged_data_total", "imapmeter_client_software_total",
+        "imapmeter_client_problems_total"}) {
     EXPECT_FALSE(before.families.contains(name)) << name;
   }
-  metrics.shard(0, 0).on_command_ended(imap::Command::uid_fetch, imap::CommandResult::ok);
+  metrics.shard(0, 0).on_command_ended({imap::Command::uid_fetch, imap::CommandResult::ok});
   const Exposition after = parse_exposition(metrics.exposition());
   ASSERT_EQ(after.families.at("imapmeter_commands_total").series.size(), 1U);
   EXPECT_EQ(
@@ -113,6 +122,36 @@ TEST(Families, LabelValuesAreThoseOfTheContract) {
   expect("imapmeter_status_rate", "status", "NO BAD BYE");
   expect("imapmeter_status_rate", "window", "1m 5m 15m");
   expect("imapmeter_commands_total", "result", "OK NO BAD aborted untracked");
+  const std::string timed =
+      "AUTHENTICATE|LOGIN|SELECT|EXAMINE|LIST|STATUS|APPEND|EXPUNGE|FETCH|SEARCH|STORE|COPY|NOOP|LOGOUT|UID FETCH|UID "
+      "SEARCH|UID STORE|UID COPY|UID MOVE|other";
+  for (const char* family : {"imapmeter_command_duration_seconds", "imapmeter_command_first_response_seconds"}) {
+    EXPECT_EQ(label_values(read, family, "command").size(), 20U);
+    for (const std::string& command : label_values(read, family, "command"))
+      EXPECT_NE(("|" + timed + "|").find("|" + command + "|"), std::string::npos) << command;
+    expect(family, "le", "0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 10 60 300 +Inf");
+  }
+  expect("imapmeter_login_phase_duration_seconds", "phase", "client_tls connect upstream_tls greeting auth");
+  for (const char* family : {"imapmeter_idle_duration_seconds", "imapmeter_session_duration_seconds"})
+    expect(family, "le", "1 10 60 330 960 1800 3600 14400 86400 +Inf");
+  expect("imapmeter_untagged_data_total", "keyword",
+         "CAPABILITY ENABLED FLAGS LIST LSUB SEARCH ESEARCH STATUS EXISTS RECENT EXPUNGE VANISHED FETCH other");
+  expect("imapmeter_provider_signals_total", "signal",
+         "throttled too_many_connections quota authenticated_not_connected");
+  expect("imapmeter_auth_attempts_total", "mechanism",
+         "PLAIN LOGIN XOAUTH2 OAUTHBEARER CRAM-MD5 DIGEST-MD5 NTLM GSSAPI GSS-SPNEGO EXTERNAL ANONYMOUS SCRAM-SHA-1 "
+         "SCRAM-SHA-256 SCRAM-PLUS LOGIN_COMMAND other");
+  expect("imapmeter_auth_attempts_total", "result", "success rejected temporary policy other_no bad cancelled aborted");
+  expect("imapmeter_auth_failures_total", "code",
+         "AUTHENTICATIONFAILED AUTHORIZATIONFAILED EXPIRED PRIVACYREQUIRED UNAVAILABLE CONTACTADMIN LIMIT INUSE other "
+         "none");
+  expect("imapmeter_messages_total", "operation", "fetched appended");
+  expect(
+      "imapmeter_client_software_total", "software",
+      "apple_mail_ios apple_mail_macos outlook outlook_mobile thunderbird k9_mail fairemail gmail_app samsung_email "
+      "evolution kmail em_client mailbird the_bat bluemail spark roundcube sogo nextcloud horde imapsync offlineimap "
+      "dovecot imapflow other none");
+  expect("imapmeter_client_problems_total", "kind", "login_rejected login_failed degraded cut");
   expect("imapmeter_sessions", "state", "connecting not_authenticated authenticated selected idle logout opaque");
   expect("imapmeter_sessions_closed_total", "phase", "handshake connect greeting login authenticated");
   expect("imapmeter_sessions_closed_total", "reason",
@@ -190,7 +229,9 @@ TEST(Families, StaysWithinItsNumberOfSeries) {
   ASSERT_EQ(by_server.size(), 2U);
   // What the enums make, so that a family that lost label values is seen too.
   const std::size_t every_value = 18 + 15 + 5 * imap::response_code_count + 4 + 9 + 1 + 5 * imap::command_count + 1 +
-                                  7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 + 1 + 2 + 2 + 2 * (9 + 2);
+                                  7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 + 1 + 2 + 2 + 2 * (9 + 2) +
+                                  2 * 20 * (16 + 2) + 5 * (16 + 2) + 2 * (10 + 2) + 14 + 16 * 8 + 10 + 1 + 4 + 2 + 26 +
+                                  26 * 4;
   EXPECT_EQ(by_listener.at("default"), every_value);
   EXPECT_LE(by_listener.at("default"), series_per_listener);
   for (const auto& [server, count] : by_server) EXPECT_LE(count, series_per_server) << server;
@@ -206,6 +247,10 @@ TEST(Families, FamiliesAgreeWithEachOther) {
     EXPECT_EQ(read.sum("imapmeter_response_codes_total", {{"status", status}}),
               read.sum("imapmeter_responses_total", {{"status", status}}));
   }
+  EXPECT_EQ(read.sum("imapmeter_auth_failures_total"),
+            read.sum("imapmeter_auth_attempts_total") -
+                read.sum("imapmeter_auth_attempts_total", {{"result", "success"}}) -
+                read.sum("imapmeter_auth_attempts_total", {{"result", "aborted"}}));
   // One IDLE is outstanding and in no gauge.
   EXPECT_EQ(read.sum("imapmeter_commands_started_total"),
             read.sum("imapmeter_commands_total") + read.sum("imapmeter_commands_in_flight") + 1);
@@ -222,7 +267,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 42U);
+  EXPECT_EQ(read.families.size(), 55U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

@@ -211,9 +211,9 @@ void count_while(Metrics& metrics, const std::function<void()>& look) {
     ok.members.add(imap::StatusCode::no);
     for (int i = 0; i < rounds; ++i) {
       shard.on_accepted();
-      shard.on_command_started(imap::Command::noop);
+      shard.on_command_started({imap::Command::noop});
       shard.on_status(ok);
-      shard.on_command_ended(imap::Command::noop, imap::CommandResult::no);
+      shard.on_command_ended({imap::Command::noop, imap::CommandResult::no});
       shard.on_closed({proxy::CloseReason::logout, proxy::Phase::login, imap::SessionState::connecting, {}});
     }
     --running;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "metrics/snapshot.h"
+#include "proxy/session_facts.h"
 
 namespace imapmeter::metrics {
 namespace {
@@ -87,15 +88,15 @@ TEST(Shard, FollowsASessionThroughItsStates) {
 
 TEST(Shard, CommandsInFlightExceptIdle) {
   Shard shard(0);
-  shard.on_command_started(Command::fetch);
-  shard.on_command_started(Command::noop);
-  shard.on_command_started(Command::idle);
+  shard.on_command_started({Command::fetch});
+  shard.on_command_started({Command::noop});
+  shard.on_command_started({Command::idle});
   EXPECT_EQ(totals(shard).commands_started, 3U);
   EXPECT_EQ(commands_in_flight(totals(shard)), 2U);
-  shard.on_command_ended(Command::idle, CommandResult::ok);
+  shard.on_command_ended({Command::idle, CommandResult::ok});
   EXPECT_EQ(commands_in_flight(totals(shard)), 2U);
-  shard.on_command_ended(Command::fetch, CommandResult::aborted);
-  shard.on_command_ended(Command::noop, CommandResult::untracked);
+  shard.on_command_ended({Command::fetch, CommandResult::aborted});
+  shard.on_command_ended({Command::noop, CommandResult::untracked});
   EXPECT_EQ(commands_in_flight(totals(shard)), 0U);
   EXPECT_EQ(totals(shard).commands[at(Command::fetch)][at(CommandResult::aborted)], 1U);
 }
@@ -162,6 +163,57 @@ TEST(Shard, DelaysFallIntoTheBucketTheyDoNotExceed) {
   const auto delay = totals(shard).relay_delay[at(imap::Direction::server_to_client)];
   EXPECT_EQ(delay.buckets, (std::array<std::uint64_t, 9>{2, 1, 0, 0, 0, 0, 0, 1, 1}));
   EXPECT_EQ(delay.sum, 50'000U + 50'001U + 100'000'000U + 2'000'000'000U);
+}
+
+// METRICS.md: for each command but IDLE and those answered early, histogram count = OK + NO + BAD.
+TEST(Shard, TimesCommandsUnderTheShortListOfLabels) {
+  Shard shard(0);
+  shard.on_command_ended({Command::uid_fetch, CommandResult::ok, std::chrono::milliseconds(3)});
+  shard.on_command_ended({Command::namespace_, CommandResult::no, std::chrono::seconds(61)});
+  shard.on_command_ended({Command::uid_expunge, CommandResult::bad, std::chrono::seconds(301)});
+  shard.on_command_ended({Command::idle, CommandResult::ok});
+  const auto all = totals(shard).command_duration;
+  EXPECT_EQ(all[timed_place(Command::uid_fetch)].buckets[3], 1U);
+  EXPECT_EQ(timed_place(Command::namespace_), 0U);
+  EXPECT_EQ(all[0].buckets[14], 1U);
+  EXPECT_EQ(all[0].buckets[15], 1U);
+  EXPECT_EQ(all[0].sum, 362'000'000'000U);
+  std::uint64_t count = 0;
+  for (const auto& each : all)
+    for (const std::uint64_t n : each.buckets) count += n;
+  EXPECT_EQ(count, 3U);
+}
+
+TEST(Shard, AnsweredLoginsThatFailHaveACode) {
+  Shard shard(0);
+  using imap::AuthResult;
+  shard.on_auth_attempt({imap::Mechanism::plain, AuthResult::success, imap::ResponseCode::capability});
+  shard.on_auth_attempt({imap::Mechanism::plain, AuthResult::aborted, imap::ResponseCode::none});
+  shard.on_auth_attempt({imap::Mechanism::login, AuthResult::cancelled, imap::ResponseCode::none});
+  shard.on_auth_attempt({imap::Mechanism::login_command, AuthResult::temporary, imap::ResponseCode::serverbug});
+  const Totals sum = totals(shard);
+  EXPECT_EQ(sum.auth_attempts[at(imap::Mechanism::plain)][at(AuthResult::success)], 1U);
+  EXPECT_EQ(sum.auth_attempts[at(imap::Mechanism::login)][at(AuthResult::cancelled)], 1U);
+  EXPECT_EQ(sum.auth_failures[at(AuthFailure::none)], 1U);
+  EXPECT_EQ(sum.auth_failures[at(AuthFailure::other)], 1U);
+}
+
+TEST(Shard, TellsProgramsAndTheirProblemsAtTheEnd) {
+  Shard shard(0);
+  proxy::SessionFacts facts;
+  facts.client_software = imap::ClientSoftware::thunderbird;
+  facts.outcome = imap::Outcome::login_rejected;
+  shard.on_closed(
+      {proxy::CloseReason::logout, proxy::Phase::login, SessionState::logout, std::chrono::seconds(2), &facts});
+  facts.outcome = imap::Outcome::good;
+  shard.on_closed({proxy::CloseReason::logout, proxy::Phase::authenticated, SessionState::logout, {}, &facts});
+  shard.on_closed({proxy::CloseReason::limit_rate, proxy::Phase::handshake, SessionState::connecting, {}});
+  const Totals sum = totals(shard);
+  const std::size_t software = at(imap::ClientSoftware::thunderbird);
+  EXPECT_EQ(sum.client_software[software], 1U);
+  EXPECT_EQ(sum.client_problems[software], (std::array<std::uint64_t, problem_count>{1, 0, 0, 0}));
+  EXPECT_EQ(sum.session_duration.buckets[0], 2U);
+  EXPECT_EQ(sum.session_duration.buckets[1], 1U);
 }
 
 TEST(Shard, AServerBeyondTheConfiguredOnesIsNotCounted) {

@@ -90,9 +90,9 @@ TEST_F(SessionLogTest, AtTheLevelOfWarningsOnlyLoginsThatFailed) {
   SessionLog log(config_, 0, shared);
   const std::uint64_t before = log_lines_dropped();
   log.on_closed(closed(CloseReason::logout, Phase::authenticated, &facts_));
-  log.on_auth_attempt(0, facts_, {.command = imap::Command::login, .result = imap::AuthResult::success});
-  log.on_auth_attempt(0, facts_, {.command = imap::Command::login, .result = imap::AuthResult::other});
-  log.on_auth_attempt(0, facts_, {.command = imap::Command::login, .result = imap::AuthResult::temporary});
+  log.on_auth_attempt(0, facts_, {.result = imap::AuthResult::success});
+  log.on_auth_attempt(0, facts_, {.result = imap::AuthResult::cancelled});
+  log.on_auth_attempt(0, facts_, {.result = imap::AuthResult::temporary});
   const auto all = lines();
   ASSERT_EQ(all.size(), 1U);
   EXPECT_NE(all[0].find(R"("level":"warn","event":"auth")"), std::string::npos);
@@ -117,6 +117,9 @@ class Heard final : public Observer {
   void on_authored(Authored what) noexcept override { add(name(what)); }
   void on_blocked(Side side, int, std::chrono::nanoseconds) noexcept override { add(name(side)); }
   void on_relay_delay(imap::Direction, std::chrono::nanoseconds) noexcept override { add("delay"); }
+  void on_step(Step step, std::chrono::nanoseconds time) noexcept override {
+    add(std::string(name(step)) + std::to_string(time.count()));
+  }
   void on_server_status(std::size_t server, imap::Condition condition) noexcept override {
     add(std::to_string(server) + std::string(imap::name(condition)));
   }
@@ -154,15 +157,16 @@ TEST(ObserverPair, BothHearEverythingInOrder) {
   observer.on_authored(Authored::bye);
   observer.on_blocked(Side::client, 1, {});
   observer.on_relay_delay(imap::Direction::client_to_server, {});
+  observer.on_step(Step::connect, std::chrono::nanoseconds(8));
   observer.on_server_status(4, imap::Condition::bad);
   observer.on_server_first_response(5, std::chrono::nanoseconds(9));
   observer.on_auth_attempt(6, {}, {.result = imap::AuthResult::temporary});
   observer.on_closed({.reason = CloseReason::drain});
-  EXPECT_EQ(heard, (std::vector<std::string>{"1 accepted",   "2 accepted",   "1 upstream", "2 upstream", "1 3dns",
-                                             "2 3dns",       "1 2-1",        "2 2-1",      "1 7",        "2 7",
-                                             "1 bye",        "2 bye",        "1 client",   "2 client",   "1 delay",
-                                             "2 delay",      "1 4BAD",       "2 4BAD",     "1 5first9",  "2 5first9",
-                                             "1 6temporary", "2 6temporary", "1 drain",    "2 drain"}));
+  EXPECT_EQ(heard, (std::vector<std::string>{
+                       "1 accepted", "2 accepted",   "1 upstream",   "2 upstream", "1 3dns", "2 3dns",   "1 2-1",
+                       "2 2-1",      "1 7",          "2 7",          "1 bye",      "2 bye",  "1 client", "2 client",
+                       "1 delay",    "2 delay",      "1 connect8",   "2 connect8", "1 4BAD", "2 4BAD",   "1 5first9",
+                       "2 5first9",  "1 6temporary", "2 6temporary", "1 drain",    "2 drain"}));
 }
 
 }  // namespace

@@ -76,10 +76,11 @@ TEST(SessionRecord, AConnectionThatNeverBecameASession) {
 
 TEST(SessionRecord, ALoginThatFailed) {
   const SessionFacts facts = everyday_facts();
-  EXPECT_EQ(auth_record(names, "192.0.2.7", facts,
-                        {imap::Command::login, imap::AuthResult::rejected, imap::ResponseCode::authenticationfailed}),
+  EXPECT_EQ(auth_record(
+                names, "192.0.2.7", facts,
+                {imap::Mechanism::login_command, imap::AuthResult::rejected, imap::ResponseCode::authenticationfailed}),
             R"("event":"auth","id":"3-42","listener":"default","client":"192.0.2.7","server":"127.0.0.1:144",)"
-            R"("command":"LOGIN","result":"rejected","code":"AUTHENTICATIONFAILED")");
+            R"("mechanism":"LOGIN_COMMAND","result":"rejected","code":"AUTHENTICATIONFAILED")");
 }
 
 TEST(SessionRecord, B13_NamesMayHoldAnything) {

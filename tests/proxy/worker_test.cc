@@ -28,6 +28,7 @@ struct Told final : Observer {
   void on_authored(Authored) noexcept override { ++authored; }
   void on_blocked(Side, int, std::chrono::nanoseconds) noexcept override {}
   void on_relay_delay(imap::Direction, std::chrono::nanoseconds) noexcept override {}
+  void on_step(Step, std::chrono::nanoseconds) noexcept override {}
   void on_server_status(std::size_t, imap::Condition) noexcept override {}
   void on_server_first_response(std::size_t, std::chrono::nanoseconds) noexcept override {}
   void on_auth_attempt(std::size_t, const SessionFacts&, const imap::AuthAttempt&) noexcept override {}

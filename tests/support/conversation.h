@@ -81,6 +81,9 @@ struct Heard {
   std::string to_client;  // what server() gave out
   imap::CapabilityFindings findings;
   std::vector<std::string> first_responses;
+  std::vector<std::string> durations;
+  std::vector<std::string> logins;
+  std::vector<std::string> data;
   imap::ClientSoftware client_software = imap::ClientSoftware::none;
   friend bool operator==(const Heard&, const Heard&) = default;
 };
@@ -116,9 +119,12 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   }
   const std::span<const char> held = tracker.release_held();
   heard.to_client.append(held.data(), held.size());
-  tracker.finish();
+  tracker.finish(now);
   heard.events = std::move(log.lines);
   heard.first_responses = std::move(log.first_responses);
+  heard.durations = std::move(log.durations);
+  heard.logins = std::move(log.logins);
+  heard.data = std::move(log.data);
   heard.findings = rules.findings;
   heard.client_software = tracker.client_software();
   return heard;

@@ -15,6 +15,8 @@ class EventLog final : public imap::Observer {
   std::vector<std::string> lines;
   std::vector<std::string> logins;           // attempts to log in, as they were answered
   std::vector<std::string> first_responses;  // "COMMAND seconds"
+  std::vector<std::string> durations;        // "COMMAND RESULT seconds", "-" for none; "idle seconds"
+  std::vector<std::string> data;             // keywords of untagged data, messages, provider signals
 
   void on_status(const imap::Status& status) noexcept override {
     std::string members;
@@ -27,21 +29,26 @@ class EventLog final : public imap::Observer {
     add({"status", name(status.kind), name(status.condition), name(status.code), "(" + members + ")"});
   }
   void on_undefined_status() noexcept override { add({"not_defined"}); }
+  void on_data(const imap::Data& response) noexcept override { data.emplace_back(name(response.keyword)); }
   void on_bye(imap::ByeReason reason) noexcept override { add({"bye", name(reason)}); }
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override {
     add({"state", name(from), "->", name(to)});
   }
   void on_authenticated() noexcept override { add({"authenticated"}); }
-  void on_command_started(imap::Command command) noexcept override { add({"started", name(command)}); }
-  void on_command_ended(imap::Command command, imap::CommandResult result) noexcept override {
-    add({"ended", name(command), name(result)});
+  void on_command_started(const imap::CommandStart& start) noexcept override { add({"started", name(start.command)}); }
+  void on_command_ended(const imap::CommandEnd& end) noexcept override {
+    add({"ended", name(end.command), name(end.result)});
+    durations.push_back(std::string(name(end.command)) + " " + std::string(name(end.result)) + " " +
+                        (end.duration ? seconds(*end.duration) : "-"));
+  }
+  void on_idle(std::chrono::nanoseconds duration) noexcept override {
+    durations.push_back("idle " + seconds(duration));
   }
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time).count();
-    first_responses.push_back(std::string(name(command)) + " " + std::to_string(seconds));
+    first_responses.push_back(std::string(name(command)) + " " + seconds(time));
   }
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override {
-    logins.push_back(std::string(name(attempt.command)) + " " + std::string(name(attempt.result)) + " " +
+    logins.push_back(std::string(name(attempt.mechanism)) + " " + std::string(name(attempt.result)) + " " +
                      std::string(name(attempt.code)));
   }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
@@ -54,6 +61,10 @@ class EventLog final : public imap::Observer {
     lines.back() = "literal " + std::string(side(direction)) + " " + std::to_string(literal_octets_);
     literal_open_ = true;
   }
+  void on_messages(imap::MessageOperation operation, std::size_t messages) noexcept override {
+    data.push_back(std::string(name(operation)) + " " + std::to_string(messages));
+  }
+  void on_provider_signal(imap::ProviderSignal signal) noexcept override { data.emplace_back(name(signal)); }
   void on_anomaly(imap::Anomaly anomaly) noexcept override {
     add({"anomaly", side(imap::side(anomaly)), name(anomaly)});
   }
@@ -62,6 +73,9 @@ class EventLog final : public imap::Observer {
   void on_outcome(imap::Outcome outcome) noexcept override { add({"outcome", name(outcome)}); }
 
  private:
+  static std::string seconds(std::chrono::nanoseconds time) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time).count());
+  }
   static std::string_view side(imap::Direction direction) {
     return direction == imap::Direction::client_to_server ? "client" : "upstream";
   }
