@@ -9,14 +9,22 @@ set -euo pipefail
 declare -A packages=(
   [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
            libspdlog-dev nlohmann-json3-dev zlib1g-dev"
-  [test]="libgtest-dev libgmock-dev binutils clang-format-14 curl dovecot-imapd fail2ban=fail2ban-regex haproxy iproute2
-          isync kubernetes-client=kubectl libfaketime nftables openssl prometheus shellcheck systemd util-linux"
+  [test]="libgtest-dev libgmock-dev binutils clang-format-14 courier-imap curl cyrus-imapd dovecot-imapd
+          fail2ban=fail2ban-regex haproxy iproute2 isync kubernetes-client=kubectl libfaketime nftables openssl
+          prometheus shellcheck systemd util-linux
+          libcourier-unicode4 libgdbm6 libidn12 libltdl7
+          libical3 libjansson4 libpcre3 libpq5 libsasl2-modules libsasl2-modules-db libsqlite3-0 libwrap0 libxapian30"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
 )
-# Only unpacked, below build/: Boost's headers of 1.74 and 1.81 cannot be installed together, and those of 1.74 do not
-# compile here; fail2ban would watch over the machine from its next start on.
-declare -A unpacked=([libboost1.81-dev]=boost-1.81 [fail2ban]=fail2ban)
+# Only unpacked, below build/, with what belongs to them: Boost's headers of 1.74 and 1.81 cannot be installed together,
+# and those of 1.74 do not compile here; fail2ban would watch over the machine from its next start on; the mail servers
+# exclude each other.
+declare -A unpacked=([libboost1.81-dev]=boost-1.81 [fail2ban]=fail2ban [cyrus-imapd]=cyrus [courier-imap]=courier)
+declare -A belongs=(
+  [cyrus-imapd]="cyrus-common sasl2-bin"
+  [courier-imap]="courier-base courier-authlib courier-authlib-userdb libgamin0"
+)
 packages_script=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/install-packages.sh
 packages_build=$(dirname "$(dirname "$packages_script")")/build
 
@@ -31,8 +39,8 @@ install_packages() {
     if [[ $package == libboost1.81-dev ]] && package_installed libboost1.74-dev; then
       unpack libboost1.81-dev
       export Boost_ROOT=$packages_build/boost-1.81/usr
-    elif [[ ${package%=*} == fail2ban ]]; then
-      unpack fail2ban
+    elif [[ $package != libboost* && -n ${unpacked[${package%=*}]:-} ]]; then
+      unpack "${package%=*}"
     elif [[ " ${missing[*]} " != *" ${package%=*} "* ]]; then
       missing+=("${package%=*}")
     fi
@@ -55,14 +63,16 @@ as_root() {
   fi
 }
 
-# unpack PACKAGE: to where `unpacked` says, unless it is there.
+# unpack PACKAGE: it and what belongs to it to where `unpacked` says, unless they are there.
 unpack() {
-  local to=$packages_build/${unpacked[$1]} scratch
+  local to=$packages_build/${unpacked[$1]} scratch archive
+  local -a names
   if [[ -d $to/usr ]]; then return; fi
+  read -ra names <<<"$1 ${belongs[$1]:-}"
   mkdir -p "$to"
   scratch=$(mktemp -d "$to/unpack.XXXXXX")
-  (cd "$scratch" && { apt-get download "$1" || { as_root apt-get update && apt-get download "$1"; }; })
-  dpkg-deb -x "$scratch/$1"_*.deb "$scratch/root"
+  (cd "$scratch" && { apt-get download "${names[@]}" || { as_root apt-get update && apt-get download "${names[@]}"; }; })
+  for archive in "$scratch"/*.deb; do dpkg-deb -x "$archive" "$scratch/root"; done
   mv "$scratch/root/usr" "$to/usr"
   rm -r "$scratch"
 }

@@ -5,6 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .real_server import RealServer
+from .scripted import ScriptedSession
 from .timing import FAKETIME
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "deploy" / "demo"))
@@ -15,11 +17,8 @@ from dovecot import PASSWORD, Dovecot  # noqa: E402
 IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x600 FAKETIME_DONT_RESET=1\n"
 
 
-class RealDovecot:
-    """Serves from its making to close()."""
-
-    user, password, prefix = "alice", PASSWORD, ""
-    says_bye_at_kick = True
+class RealDovecot(RealServer):
+    password = PASSWORD
 
     def __init__(self, options: str = ""):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-"))
@@ -30,15 +29,9 @@ class RealDovecot:
     def url(self) -> str:
         return f"imap://127.0.0.1:{self.dovecot.imap}"
 
-    def kick(self, _) -> None:
-        self.dovecot.doveadm("kick", self.user)
+    def kick(self, _: ScriptedSession) -> None:
+        self.dovecot.doveadm("kick", self.kicked)
 
     def close(self) -> None:
         self.dovecot.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

@@ -17,6 +17,15 @@ COMMANDS = frozenset("""
     STORE COPY MOVE REPLACE SORT THREAD ESEARCH CANCELUPDATE GETACL SETACL DELETEACL LISTRIGHTS MYRIGHTS GETQUOTA
     SETQUOTA GETQUOTAROOT GETMETADATA SETMETADATA GETANNOTATION SETANNOTATION NOTIFY XLIST""".split()) | frozenset(
         "UID " + name for name in "CONVERT COPY ESEARCH EXPUNGE FETCH MOVE REPLACE SEARCH SORT STORE THREAD".split())
+# The registry of response codes at IANA.
+CODES = frozenset("""
+    ALERT ANNOTATE ANNOTATIONS APPENDUID ALREADYEXISTS AUTHENTICATIONFAILED AUTHORIZATIONFAILED BADCHARSET BADCOMPARATOR
+    BADEVENT BADURL CANNOT CAPABILITY CLIENTBUG CLOSED COMPRESSIONACTIVE CONTACTADMIN COPYUID CORRUPTION DOWNGRADED
+    EXPIRED EXPUNGEISSUED HASCHILDREN HIGHESTMODSEQ INPROGRESS INUSE LIMIT MAILBOXID MAXCONVERTMESSAGES MAXCONVERTPARTS
+    MESSAGELIMIT METADATA MODIFIED NEWNAME NOMODSEQ NONEXISTENT NOPERM NOTIFICATIONOVERFLOW NOTSAVED NOUPDATE OVERQUOTA
+    PARSE PERMANENTFLAGS PRIVACYREQUIRED READ-ONLY READ-WRITE REFERRAL SERVERBUG TEMPFAIL TOOBIG TOOFEW TOOMANY
+    TRYCREATE UIDNEXT UIDNOTSTICKY UIDREQUIRED UIDVALIDITY UNAVAILABLE UNDEFINED-FILTER UNKNOWN-CTE UNSEEN URLMECH
+    USEATTR""".split())
 # The two command histograms have a short list.
 TIMED = frozenset("""AUTHENTICATE LOGIN SELECT EXAMINE LIST STATUS APPEND EXPUNGE FETCH SEARCH STORE COPY NOOP
     LOGOUT""".split()) | frozenset("UID " + name for name in "FETCH SEARCH STORE COPY MOVE".split())
@@ -57,7 +66,7 @@ class Journal:
         tag, condition, code = match[1].decode(), match[2].decode(), (match[3] or b"").decode().upper() or "none"
         kind = "greeting" if first else "untagged" if tag == "*" else "tagged"
         self.count("responses_total", kind=kind, status=condition)
-        self.count("response_codes_total", code=code, status=condition)
+        self.count("response_codes_total", code=code if code in CODES | {"none"} else "other", status=condition)
         for member in (condition, "UNSOLICITED" if kind != "tagged" else "", MEMBERS.get(code, "")):
             if member:
                 self.count("status_codes_total", status_code=member)

@@ -47,7 +47,7 @@ class ScriptedSession:
         self._login_trouble = ""
         journal.count("sessions_accepted_total")
         self._first = True
-        self._read()
+        self._read_more()
 
     # Saying
 
@@ -110,7 +110,7 @@ class ScriptedSession:
 
     def finish(self, command: Command, expect: str = "OK") -> Command:
         while not command.answer:
-            self._read()
+            self._read_more()
         if expect and command.answer != expect:
             raise AssertionError(f"{expect} to {command.name} expected: {command.line!r}")
         return command
@@ -121,7 +121,7 @@ class ScriptedSession:
             for response in command.responses:
                 if word in response:
                     return response
-            self._read()
+            self._read_more()
 
     def close(self, reason: str = "") -> None:
         """Reads to the end, which must be the server's; `reason` where it is neither a LOGOUT nor a BYE."""
@@ -166,8 +166,12 @@ class ScriptedSession:
     def _invited(self, command: Command) -> bool:
         """Whether a `+` came before its answer."""
         while not self._continued and not command.answer:
-            self._read()
+            self._read_more()
         return not command.answer
+
+    def _read_more(self) -> None:
+        if not self._read():
+            raise AssertionError(f"the server has ended the session; outstanding: {self._outstanding}")
 
     def _read(self) -> bytes:
         """One response, or b"" at the end."""
