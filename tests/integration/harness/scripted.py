@@ -45,6 +45,7 @@ class ScriptedSession:
         self._authenticated = self._degraded = self._cut = self._logout_sent = self._bye = False
         self._logged_out = False
         self._login_trouble = ""
+        self._software = "none"
         journal.count("sessions_accepted_total")
         self._first = True
         self._read_more()
@@ -67,7 +68,10 @@ class ScriptedSession:
             if not part.plus:
                 self._send(octets)
                 octets = b""
+                alone = self._outstanding == [command]
                 if not self._invited(command):
+                    if alone:  # the line that announced the literal was the command's last
+                        self._count_first_response(command)
                     return command
             octets += part.data
             command.messages += command.name == "APPEND"
@@ -76,10 +80,10 @@ class ScriptedSession:
         command.alone = self._outstanding == [command] and command.name != "IDLE"
         return command
 
-    def pipeline(self, *lines: bytes) -> list[Command]:
+    def pipeline(self, *lines: bytes, tag: str = "") -> list[Command]:
         """Several commands in one write; waits for all answers."""
         none_before = not self._outstanding
-        commands = [self._open(line) for line in lines]
+        commands = [self._open(line, tag) for line in lines]
         self._send(b"".join(b"%s %s\r\n" % (command.tag.encode(), line) for command, line in zip(commands, lines)))
         commands[0].alone = none_before
         return [self.finish(command, "") for command in commands]
@@ -100,6 +104,7 @@ class ScriptedSession:
         command = self.begin(b"IDLE")
         if not self._invited(command):
             raise AssertionError(f"no IDLE: {command.line!r}")
+        self.journal.count("idle_duration_seconds_count")
         return command
 
     def done(self, idle: Command) -> None:
@@ -133,7 +138,12 @@ class ScriptedSession:
         self._cut = self._cut or any(command.name != "IDLE" for command in self._outstanding)
         self.journal.count("sessions_closed_total",
                            reason=reason or ("logout" if self._logged_out else "upstream_bye"))
-        self.journal.count("session_outcomes_total", outcome=self._outcome())
+        outcome = self._outcome()
+        self.journal.count("session_outcomes_total", outcome=outcome)
+        if self._authenticated:
+            self.journal.count("client_software_total", software=self._software)
+        if outcome != "good":
+            self.journal.count("client_problems_total", software=self._software, kind=outcome)
         self.journal.count("bytes_total", self.client.sent.octets, direction="client_to_server")
         self.journal.count("bytes_total", self.client.received.octets, direction="server_to_client")
 
@@ -156,6 +166,7 @@ class ScriptedSession:
             command.mechanism = mechanism if mechanism in MECHANISMS else "other"
         self.journal.count("commands_started_total")
         self._logout_sent |= command.name == "LOGOUT"
+        self._software = "other" if command.name == "ID" else self._software
         self._outstanding.append(command)
         return command
 
@@ -206,6 +217,9 @@ class ScriptedSession:
         if status and status[:2] == ("*", "OK") and status[2] in ("none", "INPROGRESS"):
             return
         command.alone = False
+        self._count_first_response(command)
+
+    def _count_first_response(self, command: Command) -> None:
         self.journal.count("command_first_response_seconds_count",
                            command=command.name if command.name in TIMED else "other")
 
