@@ -103,16 +103,17 @@ CLI::Option* CommandLine::option(const std::string& name, T& out, const std::str
 void CommandLine::declare() {
   app_.set_version_flag("--version", version_line, "Print the version and exit");
   app_.set_help_flag("-h,--help", "Print this help and exit");
-  app_.footer("Without --config, --listen and --upstream are needed, and --cert and --key or --self-signed for imaps.");
+  app_.footer("Without --config, --listen and --upstream are needed, and --cert and --key or --self-signed for TLS.");
   option("--listen", flags_.listen, "URL",
-         "Where clients connect: imaps://ADDRESS:PORT or imap://ADDRESS:PORT; repeatable")
+         "Where clients connect: imaps://ADDRESS:PORT, imap+starttls://ADDRESS:PORT or imap://ADDRESS:PORT; repeatable")
       ->delimiter(',');
   option("--cert", flags_.cert, "FILE",
-         "PEM certificate, then its chain, for imaps listeners; repeatable, each with a --key");
+         "PEM certificate, then its chain, for listeners with TLS; repeatable, each with a --key");
   option("--key", flags_.key, "FILE", "PEM key of the certificate");
   option("--self-signed", flags_.self_signed, "[DIR]", "Make a certificate; in DIR it stays the same across starts")
       ->expected(0, 1);
-  option("--upstream", flags_.upstream, "URL", "The IMAP server: imaps://HOST:PORT or imap://HOST:PORT");
+  option("--upstream", flags_.upstream, "URL",
+         "The IMAP server: imaps://HOST:PORT, imap+starttls://HOST:PORT or imap://HOST:PORT");
   option("--upstream-ca", flags_.upstream_ca, "FILE",
          "PEM file of the CA that signs the server's certificate (default: the system's)");
   flag("--upstream-insecure-skip-certificate-verification", flags_.upstream_insecure,
@@ -202,7 +203,7 @@ Listener CommandLine::listener(const std::string& url_text, std::size_t index) {
   }
   out.capabilities = capabilities_;
   out.observe = observe_;
-  if (!out.tls) return out;
+  if (out.tls == Tls::none) return out;
   for (std::size_t i = 0; i < std::min(flags_.cert.size(), flags_.key.size()); ++i) {
     out.certificates.push_back({flags_.cert[i], flags_.key[i]});
     origins_[path + ".certificates[" + std::to_string(i) + "].cert"] = origin("--cert");
@@ -226,10 +227,11 @@ void CommandLine::read_listeners() {
     errors_.emplace_back("--listen: missing; expected " + std::string(url_expected) + ", or --config FILE");
   for (std::size_t i = 0; i < flags_.listen.size(); ++i) config_.listeners.push_back(listener(flags_.listen[i], i));
   const auto& all = config_.listeners;
-  const bool tls = std::any_of(all.begin(), all.end(), [](const Listener& l) { return l.tls; });
+  const bool tls = std::any_of(all.begin(), all.end(), [](const Listener& l) { return l.tls != Tls::none; });
   if (flags_.cert.size() != flags_.key.size()) problem("--cert", "each --cert needs its --key, in the same order");
   for (const char* name : {"--cert", "--self-signed"}) {
-    if (given(name) && !tls && !all.empty()) problem(name, "there is no imaps:// listener to use it for");
+    if (given(name) && !tls && !all.empty())
+      problem(name, "there is no imaps:// or imap+starttls:// listener to use it for");
   }
 }
 

@@ -44,6 +44,13 @@ struct Network {
   bool operator==(const Network&) const = default;
 };
 
+// Whether connections have TLS, and from where on: what the scheme of a URL says.
+enum class Tls : std::uint8_t {
+  none,      // imap://
+  implicit,  // imaps://, from the first octet
+  starttls,  // imap+starttls://, after STARTTLS and never without it
+};
+
 enum class Capabilities : std::uint8_t {
   auto_,  // take out what cannot work through a TLS-ending proxy (STARTTLS, channel-binding SASL)
   pass,   // change nothing
@@ -59,7 +66,7 @@ struct Certificate {
 
 struct Listener {
   std::string name = "default";
-  bool tls = true;                             // imaps:// or imap://
+  Tls tls = Tls::implicit;
   std::vector<Address> binds = {};             // at least one
   std::vector<Certificate> certificates = {};  // the first is served to clients whose SNI matches none
   bool self_signed = false;
@@ -93,7 +100,7 @@ inline constexpr std::size_t most_servers = 64;
 
 struct Upstream {
   std::string name = "default";
-  bool tls = true;                    // imaps:// or imap://
+  Tls tls = Tls::implicit;
   std::vector<Address> servers = {};  // 1 to most_servers
   std::string ca = {};                // PEM file; empty: the system's
   bool insecure_skip_certificate_verification = false;

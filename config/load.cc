@@ -52,7 +52,7 @@ class Reader {
   // A list of scalars, or one scalar where a list of one is meant.
   template <typename T, typename Parse>
   Field values(std::vector<T>& out, Parse parse, std::string_view expected);
-  Field urls(std::vector<Address>& out, bool& tls);
+  Field urls(std::vector<Address>& out, Tls& tls);
 
   Fields listener(Listener& out);
   Fields certificate(Certificate& out);
@@ -163,7 +163,7 @@ Field Reader::values(std::vector<T>& out, Parse parse, std::string_view expected
   };
 }
 
-Field Reader::urls(std::vector<Address>& out, bool& tls) {
+Field Reader::urls(std::vector<Address>& out, Tls& tls) {
   return [this, &out, &tls](const YAML::Node& node, const Path& path) {
     std::vector<Url> all;
     values(all, parse_url, url_expected)(node, path);
@@ -171,7 +171,8 @@ Field Reader::urls(std::vector<Address>& out, bool& tls) {
       tls = all.front().tls;
       out.push_back(all[i].address);
       if (all[i].tls != tls)
-        error(node, path + "[" + std::to_string(i) + "]", "all of these are imaps://, or all are imap://");
+        error(node, path + "[" + std::to_string(i) + "]",
+              "expected " + std::string(scheme(tls)) + " like the first of these");
     }
   };
 }

@@ -35,7 +35,7 @@ void put(YAML::Emitter& out, const char* key, unsigned number) {
   put(out, key, std::string_view(std::to_string(number)));
 }
 
-void put_urls(YAML::Emitter& out, const char* key, bool tls, const std::vector<Address>& addresses) {
+void put_urls(YAML::Emitter& out, const char* key, Tls tls, const std::vector<Address>& addresses) {
   out << YAML::Key << key << YAML::Value << YAML::BeginSeq;
   for (const Address& address : addresses) out << YAML::DoubleQuoted << to_string(Url{tls, address});
   out << YAML::EndSeq;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <utility>
 
@@ -76,12 +77,17 @@ std::string to_string(std::chrono::milliseconds duration) {
   return std::to_string(duration.count() / unit->milliseconds) + std::string(unit->name);
 }
 
+std::string_view scheme(Tls tls) {
+  constexpr std::array<std::string_view, 3> schemes = {"imap://", "imaps://", "imap+starttls://"};
+  return schemes[static_cast<std::size_t>(tls)];
+}
+
 std::optional<Url> parse_url(std::string_view text) {
-  constexpr std::string_view with_tls = "imaps://";
-  constexpr std::string_view without_tls = "imap://";
-  const bool tls = text.starts_with(with_tls);
-  if (!tls && !text.starts_with(without_tls)) return std::nullopt;
-  const std::string_view rest = text.substr(tls ? with_tls.size() : without_tls.size());
+  constexpr std::array<Tls, 3> all = {Tls::none, Tls::implicit, Tls::starttls};
+  const auto* found = std::find_if(all.begin(), all.end(), [&](Tls each) { return text.starts_with(scheme(each)); });
+  if (found == all.end()) return std::nullopt;
+  const Tls tls = *found;
+  const std::string_view rest = text.substr(scheme(tls).size());
   if (rest.starts_with(unix_prefix)) {
     const std::string_view path = rest.substr(unix_prefix.size());
     if (!path.starts_with('/') || path.size() > longest_unix_path) return std::nullopt;
@@ -92,7 +98,7 @@ std::optional<Url> parse_url(std::string_view text) {
   return Url{.tls = tls, .address = std::move(*address)};
 }
 
-std::string to_string(const Url& url) { return (url.tls ? "imaps://" : "imap://") + to_string(url.address); }
+std::string to_string(const Url& url) { return std::string(scheme(url.tls)) + to_string(url.address); }
 
 std::optional<Network> parse_network(std::string_view text) {
   const auto slash = text.find('/');

@@ -31,14 +31,15 @@ std::string to_string(std::chrono::milliseconds duration);
 inline constexpr std::string_view duration_expected = "a whole number with ms, s, min or h, such as 500ms, 10s, 30min";
 
 struct Url {
-  bool tls = true;
+  Tls tls = Tls::implicit;
   Address address;
 };
+std::string_view scheme(Tls tls);  // "imaps://"
 std::optional<Url> parse_url(std::string_view text);
 std::string to_string(const Url& url);
 inline constexpr std::string_view url_expected =
-    "imaps://HOST:PORT or imap://HOST:PORT, such as imaps://192.0.2.1:993 or imaps://[::1]:993, or a unix socket: "
-    "imap://unix:/PATH";
+    "imaps://HOST:PORT, imap+starttls://HOST:PORT or imap://HOST:PORT, such as imaps://192.0.2.1:993 or "
+    "imaps://[::1]:993, or a unix socket: imap://unix:/PATH";
 inline constexpr std::size_t longest_unix_path = 107;  // sockaddr_un
 
 // "10.0.0.0/8", "2001:db8::/32", or an address alone. No bit may be set behind the prefix.

@@ -107,14 +107,15 @@ void Checks::listener(const Listener& listener, const std::string& path) {
 
 void Checks::certificates(const Listener& listener, const std::string& path) {
   const bool given = !listener.certificates.empty();
-  if (!listener.tls) {
+  if (listener.tls == Tls::none) {
     if (given) add(path + ".certificates", "an imap:// listener has no TLS to use them for");
     if (listener.self_signed) add(path + ".self_signed", "an imap:// listener has no TLS to use it for");
     return;
   }
   if (given && listener.self_signed) add(path + ".self_signed", "there are certificates already: one or the other");
   if (!given && !listener.self_signed)
-    add(path, "an imaps:// listener needs certificates or self_signed (--cert and --key, or --self-signed)");
+    add(path, "an " + std::string(scheme(listener.tls)) +
+                  " listener needs certificates or self_signed (--cert and --key, or --self-signed)");
   for (std::size_t i = 0; i < listener.certificates.size(); ++i) {
     const auto& certificate = listener.certificates[i];
     const std::string pair = path + ".certificates[" + std::to_string(i) + "]";
@@ -128,10 +129,11 @@ void Checks::upstream(const Upstream& upstream, const std::string& path) {
   servers(upstream, path);
   sources(upstream, path);
   health_check(upstream.health_check, path + ".health_check");
-  if (!upstream.tls && !upstream.ca.empty()) add(path + ".ca", "an imap:// upstream has no TLS to use it for");
+  const bool tls = upstream.tls != Tls::none;
+  if (!tls && !upstream.ca.empty()) add(path + ".ca", "an imap:// upstream has no TLS to use it for");
   if (!upstream.insecure_skip_certificate_verification) return;
   const std::string insecure = path + ".insecure_skip_certificate_verification";
-  if (!upstream.tls) add(insecure, "an imap:// upstream has no certificate to verify");
+  if (!tls) add(insecure, "an imap:// upstream has no certificate to verify");
   if (!upstream.ca.empty()) add(insecure, "contradicts ca, which says how to verify");
 }
 
@@ -146,11 +148,11 @@ void Checks::servers(const Upstream& upstream, const std::string& path) {
     const std::string server_path = path + ".servers[" + std::to_string(i) + "]";
     if (server.port == 0 && !server.is_unix()) add(server_path, "port 0 cannot be connected to");
     if (!taken.insert(to_string(server)).second) add(server_path, to_string(server) + " is there already");
-    if (server.is_unix() && upstream.tls)
+    if (server.is_unix() && upstream.tls != Tls::none)
       add(server_path, "a unix socket has no name to verify: use imap://unix:/PATH");
-    if (!upstream.tls && !upstream.allow_plaintext && !is_loopback(server)) {
+    if (upstream.tls == Tls::none && !upstream.allow_plaintext && !is_loopback(server)) {
       add(server_path, "imap:// would send passwords unprotected to " + server.host +
-                           ": use imaps://, or set allow_plaintext (--allow-plaintext-upstream)");
+                           ": use imaps:// or imap+starttls://, or set allow_plaintext (--allow-plaintext-upstream)");
     }
   }
 }

@@ -80,6 +80,8 @@ struct Counts {
   Table<T, imap::anomaly_count> anomalies{};
   Table<T, proxy::side_count, proxy::handshake_result_count> handshakes{};   // `ok` stays 0: see the next line
   Table<T, proxy::side_count, proxy::tls_version_count, 2> handshakes_ok{};  // by version and by whether resumed
+  Table<T, proxy::side_count, proxy::starttls_result_count> starttls{};
+  T plaintext_logins_refused{};
   Table<T, proxy::side_count> blocked{};
   Table<T, proxy::side_count> blocked_nanoseconds{};
   std::array<Histogram<T, relay_delay_bounds>, imap::direction_count> relay_delay{};
@@ -137,6 +139,8 @@ inline void add(Totals& to, const Counts<Cell>& from) noexcept {
   add(to.anomalies, from.anomalies);
   add(to.handshakes, from.handshakes);
   add(to.handshakes_ok, from.handshakes_ok);
+  add(to.starttls, from.starttls);
+  add(to.plaintext_logins_refused, from.plaintext_logins_refused);
   add(to.blocked, from.blocked);
   add(to.blocked_nanoseconds, from.blocked_nanoseconds);
   add(to.relay_delay, from.relay_delay);

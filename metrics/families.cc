@@ -174,6 +174,15 @@ void tls(FamilyWriter& out, const Snapshot& all) {
     handshakes_of(out, listener, proxy::Side::client);
     handshakes_of(out, listener, proxy::Side::upstream);
   }
+  out.counter("imapmeter_starttls_total",
+              "Attempts to put TLS on a connection by STARTTLS, by the side that we spoke with and by result. Never "
+              "without TLS: each but ok ended the attempt.");
+  by<proxy::Side, proxy::StarttlsResult>(out, all, "side", "result", &Totals::starttls);
+
+  out.counter("imapmeter_plaintext_logins_refused_total",
+              "LOGIN or AUTHENTICATE of a client before TLS, refused by us and kept from the server.");
+  by_listener(out, all, &Totals::plaintext_logins_refused);
+
   out.gauge("imapmeter_tls_certificate_not_after_timestamp_seconds",
             "When each certificate now served expires, in seconds since the epoch; certificate is its file name in the "
             "configuration, or self_signed.");

@@ -80,7 +80,7 @@ Snapshot Metrics::snapshot() const {
   for (const config::Upstream& upstream : upstreams_) {
     UpstreamSnapshot& to = snapshot.upstreams.emplace_back();
     to.name = upstream.name;
-    to.tls_verified = upstream.tls && !upstream.insecure_skip_certificate_verification;
+    to.tls_verified = upstream.tls != config::Tls::none && !upstream.insecure_skip_certificate_verification;
     to.checked = upstream.health_check.interval.count() != 0;
     for (const config::Address& server : upstream.servers) to.servers[config::to_string(server)];
   }

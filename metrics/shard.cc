@@ -108,6 +108,12 @@ void Shard::on_handshake(const proxy::Handshake& handshake) noexcept {
   }
 }
 
+void Shard::on_starttls(proxy::Side side, proxy::StarttlsResult result) noexcept {
+  counts_.starttls[at(side)][at(result)].add(1);
+}
+
+void Shard::on_plaintext_login_refused() noexcept { counts_.plaintext_logins_refused.add(1); }
+
 void Shard::on_upstream_connect(std::size_t server, proxy::ConnectResult result) noexcept {
   if (server < servers_.size()) servers_[server].connects[at(result)].add(1);
 }

@@ -44,6 +44,8 @@ class Shard final : public imap::Observer, public proxy::Observer {
 
   void on_accepted() noexcept override;
   void on_handshake(const proxy::Handshake& handshake) noexcept override;
+  void on_starttls(proxy::Side side, proxy::StarttlsResult result) noexcept override;
+  void on_plaintext_login_refused() noexcept override;
   void on_upstream_connect(std::size_t server, proxy::ConnectResult result) noexcept override;
   void on_upstream_sessions(std::size_t server, int change) noexcept override;
   void on_bytes(imap::Direction direction, std::size_t octets) noexcept override;

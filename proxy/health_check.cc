@@ -15,10 +15,11 @@
 #include "proxy/proxy_protocol.h"
 #include "proxy/tls_context.h"
 
-// One check: connect to the addresses in turn -> TLS where the upstream has it -> the first line -> the result is
-// noted. A server that greets is told LOGOUT and heard to its end, so that it has nothing to complain of in its log.
-// All of it within `timeout`; the next check begins an interval after this one began, give or take a tenth, so that
-// many proxies do not ask one server all at once. What is our own trouble, no descriptor or port left, is no result.
+// One check: connect to the addresses in turn -> TLS where the upstream has it from the beginning -> the first line,
+// and STARTTLS and TLS where it has it so -> the result is noted. A server that greets is told LOGOUT and heard to its
+// end, so that it has nothing to complain of in its log. All of it within `timeout`; the next check begins an interval
+// after this one began, give or take a tenth, so that many proxies do not ask one server all at once. What is our own
+// trouble, no descriptor or port left, is no result.
 
 namespace imapmeter::proxy {
 namespace {
@@ -36,47 +37,36 @@ steady_clock::duration spread(steady_clock::duration interval) {
 
 bool is_our_own(int error) noexcept { return error == EMFILE || error == ENFILE || error == EADDRNOTAVAIL; }
 
-CheckResult greeting_of(const imap::ResponseLine& line) noexcept {
-  if (line.shape != imap::ResponseShape::status) return CheckResult::no_imap;
-  switch (line.condition) {
-    case imap::Condition::ok:
-      return CheckResult::ok;
-    case imap::Condition::preauth:
-      return CheckResult::preauth;
-    case imap::Condition::bye:
-      return CheckResult::bye;
-    default:
-      return CheckResult::no_imap;
-  }
-}
-
 }  // namespace
 
 std::string_view text(CheckResult result) noexcept {
-  constexpr std::array<std::string_view, 10> texts = {
+  constexpr std::array<std::string_view, 11> texts = {
       "greeting OK", "greeting PREAUTH",          "greeting BYE", "no IMAP greeting", "no greeting before its end",
-      "timeout",     "the name is not looked up", "refused",      "TLS failed",       "certificate refused"};
+      "timeout",     "the name is not looked up", "refused",      "TLS failed",       "certificate refused",
+      "no STARTTLS"};
   return texts[static_cast<std::size_t>(result)];
 }
 
-std::optional<CheckResult> GreetingReader::read(std::span<const char> octets) noexcept {
-  while (!octets.empty()) {
-    const auto [taken, token] = scanner_.scan(octets, 0);
-    octets = octets.subspan(taken);
-    switch (token) {
-      case imap::ResponseScanner::Token::more:
-      case imap::ResponseScanner::Token::tag:
-        break;
-      case imap::ResponseScanner::Token::list:
-        scanner_.distrust_line();  // what it can do does not matter here
-        break;
-      case imap::ResponseScanner::Token::line:
-        return greeting_of(scanner_.line());
-      default:
-        return CheckResult::no_imap;
-    }
+std::optional<CheckResult> check_result(imap::UpstreamDialogue::Verdict verdict, bool starttls) noexcept {
+  using Verdict = imap::UpstreamDialogue::Verdict;
+  switch (verdict) {
+    case Verdict::more:
+    case Verdict::start_tls:
+      return std::nullopt;
+    case Verdict::done:
+      return CheckResult::ok;
+    case Verdict::preauth:
+      return starttls ? CheckResult::starttls : CheckResult::preauth;
+    case Verdict::bye:
+      return CheckResult::bye;
+    case Verdict::no_greeting:
+      return CheckResult::no_imap;
+    case Verdict::refused:
+    case Verdict::stripped:
+    case Verdict::injection:
+      break;
   }
-  return std::nullopt;
+  return CheckResult::starttls;
 }
 
 HealthCheck::HealthCheck(boost::asio::io_context& context, ThreadBuffers& buffers, const UpstreamTarget& upstream,
@@ -88,7 +78,8 @@ HealthCheck::HealthCheck(boost::asio::io_context& context, ThreadBuffers& buffer
       number_(server),
       settings_(settings),
       noted_(std::move(noted)),
-      rise_fall_(settings.rise, settings.fall) {}
+      rise_fall_(settings.rise, settings.fall),
+      dialogue_(imap::UpstreamDialogue::Goal::greeting) {}
 
 // The leg and the descriptor both hold the socket: only one may close it.
 HealthCheck::~HealthCheck() {
@@ -102,7 +93,6 @@ HealthCheck::~HealthCheck() {
 void HealthCheck::start() {
   close_socket();
   began_ = steady_clock::now();
-  greeting_ = GreetingReader();
   addresses_ = server().addresses;
   address_ = 0;
   dial_next(CheckResult::dns);
@@ -118,6 +108,8 @@ void HealthCheck::dial_next(CheckResult failure) {
     if (!fd) continue;
     leg_.open(std::move(fd), buffers_);
     descriptor_.assign(leg_.fd());
+    using Goal = imap::UpstreamDialogue::Goal;
+    dialogue_ = imap::UpstreamDialogue(upstream_.starttls ? Goal::starttls : Goal::greeting);
     stage_ = Stage::connect;
     const auto now = steady_clock::now();
     const auto left = began_ + settings_.timeout - now;
@@ -148,32 +140,46 @@ void HealthCheck::finish_connect() {
   const int error = socket_error(leg_.fd());
   if (error != 0)
     return is_our_own(error) ? end() : dial_next(error == ECONNRESET ? CheckResult::ended : CheckResult::refused);
-  const bool tls = upstream_.tls != nullptr;
-  if (tls && (!leg_.start_tls(*upstream_.tls, false) || !expect_server(*leg_.ssl(), server().host))) return end();
-  if (upstream_.proxy_protocol) leg_.write_first(local_proxy_header().octets());
-  stage_ = tls ? Stage::handshake : Stage::greeting;
   await_timer(began_ + settings_.timeout);
-  tls ? shake_hands() : read_greeting();
+  if (upstream_.tls != nullptr && !upstream_.starttls) return begin_tls();
+  if (upstream_.proxy_protocol) leg_.write_first(local_proxy_header().octets());
+  stage_ = Stage::greeting;
+  read_greeting();
+}
+
+void HealthCheck::begin_tls() {
+  if (!leg_.start_tls(*upstream_.tls, false) || !expect_server(*leg_.ssl(), server().host)) return end();
+  if (upstream_.proxy_protocol && !upstream_.starttls) leg_.write_first(local_proxy_header().octets());
+  stage_ = Stage::handshake;
+  shake_hands();
 }
 
 void HealthCheck::shake_hands() {
   const Io status = leg_.handshake();
   if (status == Io::again) return await_socket();
-  if (status == Io::ok) {
-    stage_ = Stage::greeting;
-    return read_greeting();
+  if (status != Io::ok) {
+    const bool certificate = is_certificate(handshake_failure(*leg_.ssl(), status));
+    return decide(certificate ? CheckResult::certificate : CheckResult::tls);
   }
-  decide(is_certificate(handshake_failure(*leg_.ssl(), status)) ? CheckResult::certificate : CheckResult::tls);
+  stage_ = Stage::greeting;
+  upstream_.starttls ? decide(CheckResult::ok) : read_greeting();
 }
 
 void HealthCheck::read_greeting() {
+  using Verdict = imap::UpstreamDialogue::Verdict;
   Leg::Read got;
   do {
     const std::span<char> into = buffers_.scratch(read_size);
     got = leg_.read(into);
-    if (const auto result = greeting_.read(into.first(got.octets))) return decide(*result);
-  } while (got.octets > 0 && leg_.may_read());
-  got.status == Io::again || got.status == Io::ok ? await_socket() : decide(CheckResult::ended);
+    if (got.octets == 0) break;
+    const Verdict verdict = dialogue_.read(into.first(got.octets)).verdict;
+    if (const auto result = check_result(verdict, upstream_.starttls)) return decide(*result);
+    if (verdict == Verdict::start_tls) return begin_tls();
+  } while (leg_.may_read());
+  if (got.status != Io::again && got.status != Io::ok) return decide(CheckResult::ended);
+  if (!dialogue_.to_say().empty()) leg_.write(dialogue_.to_say());
+  dialogue_.said();
+  await_socket();
 }
 
 void HealthCheck::decide(CheckResult result) {

@@ -1,5 +1,6 @@
 // Whether a server would serve a session: at intervals it is asked for its greeting as a session would ask, over
-// connect, TLS and the first line. On the control thread alone; sessions read the verdict in ServerState::up.
+// connect, TLS or STARTTLS, and the first line. On the control thread alone; sessions read the verdict in
+// ServerState::up.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,12 +11,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
 #include "config/config.h"
-#include "proxy/imap/response_scanner.h"
+#include "proxy/imap/starttls_dialogue.h"
 #include "proxy/leg.h"
 #include "proxy/rise_fall.h"
 #include "proxy/snapshot.h"
@@ -33,21 +33,15 @@ enum class CheckResult : std::uint8_t {
   refused,
   tls,
   certificate,
+  starttls,
 };
 std::string_view text(CheckResult result) noexcept;  // for the log: "greeting OK"
 constexpr bool succeeded(CheckResult result) noexcept {
   return result == CheckResult::ok || result == CheckResult::preauth;
 }
 
-// What the first line of a server says, at any cut.
-class GreetingReader {
- public:
-  // ok, preauth, bye or no_imap as soon as the line is there; `octets` that follow it are not looked at.
-  std::optional<CheckResult> read(std::span<const char> octets) noexcept;
-
- private:
-  imap::ResponseScanner scanner_;
-};
+// What is to be said of a server when the dialogue with it has come to `verdict`; nothing: it goes on.
+std::optional<CheckResult> check_result(imap::UpstreamDialogue::Verdict verdict, bool starttls) noexcept;
 
 // The checks of one server.
 class HealthCheck {
@@ -72,6 +66,7 @@ class HealthCheck {
   void step();
   void finish_connect();
   void shake_hands();
+  void begin_tls();
   void read_greeting();
   void leave();
   void read_to_the_end();
@@ -97,7 +92,7 @@ class HealthCheck {
   const Noted noted_;
   RiseFall rise_fall_;
   Leg leg_;
-  GreetingReader greeting_;
+  imap::UpstreamDialogue dialogue_;
   std::vector<SocketAddress> addresses_;  // of the present check, in the order in which they are tried
   std::size_t address_ = 0;
   std::size_t farewell_ = 0;  // octets that the server has said behind LOGOUT

@@ -217,6 +217,31 @@ Leg::Read Leg::read_tls(std::span<char> into) noexcept {
   return result;
 }
 
+Leg::Read Leg::peek(std::span<char> into) noexcept { return ssl_ == nullptr ? peek_plain(into) : peek_tls(into); }
+
+Leg::Read Leg::peek_plain(std::span<char> into) noexcept {
+  ssize_t got = 0;
+  do got = recv(fd_.get(), into.data(), into.size(), MSG_PEEK);
+  while (got < 0 && errno == EINTR);
+  if (got > 0) return {Io::ok, static_cast<std::size_t>(got)};
+  if (got == 0) return {reset_ ? Io::reset : Io::eof};
+  if (errno == EAGAIN) return {Io::again};
+  reset_ = true;
+  timed_out_ = timed_out_ || errno == ETIMEDOUT;
+  return {Io::reset};
+}
+
+Leg::Read Leg::peek_tls(std::span<char> into) noexcept {
+  clear_errors();
+  receives_left_ = UINT8_MAX;
+  key_updates_ = 0;
+  Read result;
+  const int status = SSL_peek_ex(ssl_, into.data(), into.size(), &result.octets);
+  result.status = status == 1 ? Io::ok : classify(status);
+  finish();
+  return result;
+}
+
 Io Leg::write(std::span<const char> octets) noexcept {
   if (octets.empty()) return Io::ok;
   if (ssl_ == nullptr) {

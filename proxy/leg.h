@@ -77,6 +77,9 @@ class Leg {
   // Reads until `into` is full or nothing is left to read.
   Read read(std::span<char> into) noexcept;
   bool may_read() const noexcept { return !drained_; }
+  // What read() would return first, as far as `into` has room; it stays to be read. No octets: ok never, again until
+  // the next event.
+  Read peek(std::span<char> into) noexcept;
 
   // Takes all of `octets`: what the socket does not take is kept and sent by flush(). Only while !blocked().
   Io write(std::span<const char> octets) noexcept;
@@ -106,6 +109,8 @@ class Leg {
   Io classify(int result) noexcept;
   Read read_plain(std::span<char> into) noexcept;
   Read read_tls(std::span<char> into) noexcept;
+  Read peek_plain(std::span<char> into) noexcept;
+  Read peek_tls(std::span<char> into) noexcept;
 
   ThreadBuffers* buffers_ = nullptr;
   SSL* ssl_ = nullptr;

@@ -197,7 +197,7 @@ void tell_limits(const config::Config& config, const proxy::Server& server, metr
   tell("all", "relay_buffer_bytes", config.limits.relay_buffers);
   tell("all", "memory_bytes", server.memory_limit());
   for (const config::Listener& each : config.listeners) {
-    if (!each.tls) continue;
+    if (each.tls == config::Tls::none) continue;
     tell(each.name, "handshakes", config.limits.handshakes);
     tell(each.name, "handshakes_per_second", config.limits.handshakes_per_second);
   }
@@ -274,7 +274,7 @@ int check(const config::Invocation& invocation) {
     for (const config::Listener& each : invocation.config.listeners)
       if (!each.certificates.empty()) proxy::make_server_tls(each, keys);
     for (const config::Upstream& each : invocation.config.upstreams)
-      if (each.tls) proxy::make_client_context(each);
+      if (each.tls != config::Tls::none) proxy::make_client_context(each);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "imapmeter: %s\n", error.what());
     return config::usage_error;

@@ -195,6 +195,20 @@ constexpr std::string_view name(ConnectResult result) noexcept {
   return connect_result_names[static_cast<std::size_t>(result)];
 }
 
+// How STARTTLS went, on one leg. A client's is `ok` or `injection`.
+enum class StarttlsResult : std::uint8_t {
+  ok,         // TLS stands
+  refused,    // NO or BAD
+  stripped,   // not offered, PREAUTH, or something was said that has no place before TLS
+  injection,  // octets behind STARTTLS, or behind its OK, that are not TLS
+};
+inline constexpr std::size_t starttls_result_count = 4;
+inline constexpr std::array<std::string_view, starttls_result_count> starttls_result_names = {"ok", "refused",
+                                                                                              "stripped", "injection"};
+constexpr std::string_view name(StarttlsResult result) noexcept {
+  return starttls_result_names[static_cast<std::size_t>(result)];
+}
+
 // What imapmeter said or took out itself.
 enum class Authored : std::uint8_t {
   bye,
@@ -245,6 +259,9 @@ class Observer {
   // A connection was accepted; the session is in SessionState::connecting. Each is followed by exactly one on_closed.
   virtual void on_accepted() noexcept = 0;
   virtual void on_handshake(const Handshake& handshake) noexcept = 0;
+  virtual void on_starttls(Side side, StarttlsResult result) noexcept = 0;
+  // A LOGIN or AUTHENTICATE of a client before its TLS.
+  virtual void on_plaintext_login_refused() noexcept = 0;
   virtual void on_upstream_connect(std::size_t server, ConnectResult result) noexcept = 0;
   // The session starts (+1) or stops (-1) to hold a connection to `server`.
   virtual void on_upstream_sessions(std::size_t server, int change) noexcept = 0;

@@ -18,6 +18,12 @@ class ObserverPair final : public Observer {
   void on_handshake(const Handshake& handshake) noexcept override {
     both([&](auto& to) { to.on_handshake(handshake); });
   }
+  void on_starttls(Side side, StarttlsResult result) noexcept override {
+    both([&](auto& to) { to.on_starttls(side, result); });
+  }
+  void on_plaintext_login_refused() noexcept override {
+    both([&](auto& to) { to.on_plaintext_login_refused(); });
+  }
   void on_upstream_connect(std::size_t server, ConnectResult result) noexcept override {
     both([&](auto& to) { to.on_upstream_connect(server, result); });
   }

@@ -61,7 +61,7 @@ unsigned cpus_by_cgroup() {
 
 std::vector<bool> tls_listeners(const config::Config& config) {
   std::vector<bool> tls;
-  for (const config::Listener& each : config.listeners) tls.push_back(each.tls);
+  for (const config::Listener& each : config.listeners) tls.push_back(each.tls != config::Tls::none);
   return tls;
 }
 
@@ -85,7 +85,8 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
     target.name = each.name;
     target.balance = each.balance;
     target.state = std::make_shared<UpstreamState>(each.servers.size());
-    if (each.tls) target.tls = make_client_context(each);
+    if (each.tls != config::Tls::none) target.tls = make_client_context(each);
+    target.starttls = each.tls == config::Tls::starttls;
     for (const config::Address& server : each.servers)
       target.servers.push_back({config::to_string(server), server.host, {}});
     target.proxy_protocol = each.proxy_protocol;
@@ -94,9 +95,9 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
   }
   for (const config::Listener& each : config.listeners) {
     ListenerSettings settings{
-        each.name,           nullptr,     index_of(config.upstreams, each.upstream), each.capabilities,
-        each.proxy_protocol, each.observe};
-    if (each.tls) settings.tls = make_server_tls(each, tickets_);
+        each.name,           nullptr,      index_of(config.upstreams, each.upstream), each.capabilities,
+        each.proxy_protocol, each.observe, each.tls == config::Tls::starttls};
+    if (each.tls != config::Tls::none) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
     for (const config::Address& bind : each.binds)
       listening_.push_back(
@@ -111,7 +112,7 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
       context.observer = observers.relay;
       context.imap_observer = observers.imap;
       context.rules.enabled = config.listeners[listener].capabilities == config::Capabilities::auto_;
-      context.rules.strip_starttls = config.listeners[listener].tls;
+      context.rules.strip_starttls = config.listeners[listener].tls != config::Tls::none;
     }
     workers_.push_back(std::make_unique<Worker>(number, std::move(contexts), tag_key,
                                                 config.limits.relay_buffers / workers, load_, limits_, workers_));

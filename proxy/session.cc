@@ -92,6 +92,12 @@ void Session::advance() {
     case State::upstream_handshake:
       upstream_handshake();
       break;
+    case State::upstream_dialogue:
+      upstream_dialogue();
+      break;
+    case State::client_dialogue:
+      client_dialogue();
+      break;
     case State::relay:
       relay();
       break;
@@ -211,7 +217,7 @@ void Session::watch_greeting() {
   if (!tracker_.greeting_seen() && tracker_.state() != imap::SessionState::opaque) return;
   state_since_ = now();
   if (tracker_.greeting_seen()) {
-    facts_->end_step(Step::greeting);
+    if (!facts_->has_taken(Step::greeting)) facts_->end_step(Step::greeting);
     for (const Step step : {Step::connect, Step::upstream_tls, Step::greeting}) tell_step(step);
   }
   claimed_destination_.reset();  // no other server is going to be told
@@ -272,7 +278,8 @@ void Session::drain(TimePoint at) {
 
 bool Session::try_drain() {
   if (now() < drain_at_ || client_.blocked() || reason_) return false;
-  if (state_ == State::proxy_header || state_ == State::handshake) {
+  const bool between = state_ == State::client_dialogue && dialogue_->client.switching();  // STARTTLS and TLS
+  if (state_ == State::proxy_header || state_ == State::handshake || between) {
     reason_ = CloseReason::drain;
     finish();
     return true;
@@ -291,13 +298,17 @@ void Session::force_close(CloseReason reason) {
 
 // Only before anything of the server was relayed, or at a response boundary.
 void Session::say_bye(std::string_view line) {
+  begin_farewell();
+  if (client_.blocked() || client_.write(line) == Io::reset) return finish();
+  context_.observer->on_authored(Authored::bye);
+  farewell();
+}
+
+void Session::begin_farewell() {
   state_ = State::farewell;
   state_since_ = now();
   end_stall(Direction::client_to_server);
   dismiss_server();
-  if (client_.blocked() || client_.write(line) == Io::reset) return finish();
-  context_.observer->on_authored(Authored::bye);
-  farewell();
 }
 
 // Waits for the client to close: a socket closed with unread input would send RST and destroy the BYE.
@@ -347,6 +358,7 @@ Phase Session::phase() const noexcept {
   if (tracker_.ever_authenticated()) return Phase::authenticated;
   if (tracker_.greeting_seen()) return Phase::login;
   if (relaying_) return Phase::greeting;
+  if (dialogue_ != nullptr && dialogue_->client_greeted) return Phase::handshake;
   return dialled_ ? Phase::connect : Phase::handshake;
 }
 

@@ -5,9 +5,12 @@
 //                        │            │               │                 │
 //                        └────────────┴───────────────┴── farewell ─────┴──►     (a BYE of ours is on its way)
 //
+// STARTTLS, on either leg, has two states of its own: session_starttls.cc.
+//
 // Rules
 // - Where the listener asks for a PROXY header nothing else is done before it has been read; it says who the client is.
-// - The upstream is dialled when the client's TLS stands (at once without TLS); nothing of the client is read before.
+// - The upstream is dialled when the client's TLS stands (at once without TLS, or where that waits for STARTTLS);
+//   nothing of the client is read before.
 // - A server that fails before an octet was relayed, either way, is followed by the next one. A greeting is relayed,
 //   whatever it says. When all have failed, the client is told, and the reason is the last one's: it ended the session.
 // - Each direction ends by itself: the end of one is handed on when all before it has been delivered, and the other
@@ -28,6 +31,7 @@
 #include "proxy/limits.h"
 #include "proxy/observer.h"
 #include "proxy/pump.h"
+#include "proxy/session_dialogue.h"
 #include "proxy/session_facts.h"
 #include "proxy/snapshot.h"
 
@@ -72,7 +76,17 @@ class Session final : public EventSource, private Tap, private imap::Observer {
  private:
   static constexpr unsigned client_tag = 0;
   static constexpr unsigned upstream_tag = 1;
-  enum class State : std::uint8_t { proxy_header, handshake, connect, upstream_handshake, relay, farewell, gone };
+  enum class State : std::uint8_t {
+    proxy_header,
+    handshake,
+    connect,
+    upstream_handshake,
+    upstream_dialogue,
+    client_dialogue,
+    relay,
+    farewell,
+    gone,
+  };
 
   // Tap
   std::span<char> observe(imap::Direction direction, std::span<char> octets) noexcept override;
@@ -113,6 +127,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void dial_server();
   void dial_next();
   void finish_connect();
+  void start_upstream_tls();
   void upstream_handshake();
   void fail_connect(CloseReason reason, ConnectResult result);
   void tell_connect(ConnectResult result);
@@ -120,6 +135,23 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void leave_server();
   std::size_t attempts_left() const noexcept;
   void warn_of_no_session(CloseReason reason) const;
+
+  // session_starttls.cc
+  bool listener_has_starttls() const noexcept;
+  void begin_dialogue();
+  void upstream_dialogue();
+  void end_upstream_dialogue(imap::UpstreamDialogue::Verdict verdict);
+  ConnectResult dialogue_failure() const noexcept;
+  void turned_away();
+  void end_upstream_starttls();
+  void upstream_ready();
+  void greet_client();
+  void say_before_tls(std::string_view line);
+  void client_dialogue();
+  void end_client_dialogue(imap::ClientDialogue::Verdict verdict);
+  void start_client_tls();
+  void end_dialogue();
+  void write_greeting();
 
   void start_relay();
   void relay();
@@ -135,6 +167,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
 
   bool try_drain();
   void say_bye(std::string_view line);
+  void begin_farewell();
   void farewell();
   void finish();
   CloseReason final_reason() const noexcept;
@@ -174,6 +207,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   TimePoint drain_at_ = TimePoint::max();
   TimePoint armed_for_ = TimePoint::max();
   int unacknowledged_ = 0;                           // by the client's system, when the half-close deadline last looked
+  std::unique_ptr<SessionDialogue> dialogue_;        // before TLS, where there is STARTTLS
   std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until a greeting
   Slots slots_;
   std::uint16_t listener_;
@@ -190,6 +224,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
-static_assert(sizeof(Session) <= 800);
+static_assert(sizeof(Session) <= 808);
 
 }  // namespace imapmeter::proxy

@@ -94,7 +94,7 @@ void Session::begin_client() {
   if (const auto refused = worker_.limits.admit_client(slots_, listener_, facts_->client, now()))
     return refuse(*refused);
   const ListenerSettings& listener = snapshot_->listeners[listener_];
-  if (listener.tls == nullptr) return dial();
+  if (listener.tls == nullptr || listener.starttls) return dial();
   if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
   state_ = State::handshake;
   client_handshake();
@@ -106,7 +106,8 @@ void Session::refuse(CloseReason limit) {
   log_limited(log_class(limit), "listener {}: a connection is refused: {}", snapshot_->listeners[listener_].name,
               name(limit));
   reason_ = limit;
-  const bool unspoken_tls = snapshot_->listeners[listener_].tls != nullptr && client_.ssl() == nullptr;
+  const ListenerSettings& listener = snapshot_->listeners[listener_];
+  const bool unspoken_tls = listener.tls != nullptr && !listener.starttls && client_.ssl() == nullptr;
   if (unspoken_tls) return finish();
   say_bye(bye_limit);
   arm();
@@ -121,7 +122,9 @@ void Session::client_handshake() {
     facts_->end_step(Step::client_tls);
     tell_step(Step::client_tls);
     tell_handshake(Side::client, *client_.ssl());
-    return dial();
+    if (dialogue_ == nullptr) return dial();
+    context_.observer->on_starttls(Side::client, StarttlsResult::ok);
+    return end_dialogue();
   }
   const HandshakeResult result = handshake_failure(*client_.ssl(), status);
   context_.observer->on_handshake({.side = Side::client, .result = result});
@@ -199,19 +202,23 @@ void Session::finish_connect() {
   facts_->source = local_endpoint(upstream_.fd());
   context_.observer->on_upstream_sessions(server_, +1);
   upstream_counted_ = true;
-  if (upstream().tls == nullptr) {
+  if (upstream().tls != nullptr && !upstream().starttls) {
+    start_upstream_tls();
+  } else {
     if (upstream().proxy_protocol) send_proxy_header();
-    start_relay();
-    return arm();
+    begin_dialogue();
   }
+  arm();
+}
+
+void Session::start_upstream_tls() {
   if (!upstream_.start_tls(*upstream().tls, false) || !expect_server(*upstream_.ssl(), server().host))
     return force_close(CloseReason::limit_memory);
-  if (upstream().proxy_protocol) send_proxy_header();
+  if (upstream().proxy_protocol && !upstream().starttls) send_proxy_header();
   worker_.ticket(upstream_number(), server_).offer(*upstream_.ssl());
   state_ = State::upstream_handshake;
   state_since_ = now();
   upstream_handshake();
-  arm();
 }
 
 void Session::upstream_handshake() {
@@ -221,7 +228,7 @@ void Session::upstream_handshake() {
   if (status == Io::ok) {
     facts_->end_step(Step::upstream_tls);
     tell_handshake(Side::upstream, *upstream_.ssl());
-    return start_relay();
+    return upstream().starttls ? end_upstream_starttls() : begin_dialogue();
   }
   const HandshakeResult result = handshake_failure(*upstream_.ssl(), status);
   context_.observer->on_handshake({.side = Side::upstream, .result = result});
@@ -229,6 +236,8 @@ void Session::upstream_handshake() {
               server().name, name(result));
   if (is_certificate(result))
     fail_connect(CloseReason::upstream_cert_invalid, ConnectResult::certificate);
+  else if (upstream().starttls && result == HandshakeResult::not_tls)
+    end_upstream_dialogue(imap::UpstreamDialogue::Verdict::injection);
   else
     fail_connect(CloseReason::upstream_tls_error, ConnectResult::tls);
 }
@@ -255,7 +264,8 @@ void Session::tell_connect(ConnectResult result) {
 
 // Ends the connection politely where it can be.
 void Session::dismiss_server() {
-  if (relaying_ && upstream_.is_open() && !upstream_.blocked()) upstream_.end_writing(true);
+  const bool ready = relaying_ || (dialogue_ != nullptr && dialogue_->upstream_ready);
+  if (ready && upstream_.is_open() && !upstream_.blocked()) upstream_.end_writing(true);
   leave_server();
 }
 

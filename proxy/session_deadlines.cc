@@ -36,6 +36,10 @@ void Session::check_deadlines() {
     case State::upstream_handshake:
       context_.observer->on_handshake({.side = Side::upstream, .result = HandshakeResult::timeout});
       return fail_connect(CloseReason::upstream_tls_error, ConnectResult::timeout);
+    case State::upstream_dialogue:
+      return fail_connect(CloseReason::upstream_greeting_timeout, dialogue_failure());
+    case State::client_dialogue:
+      return force_close(CloseReason::client_handshake_timeout);
     case State::relay:
       return check_relay_deadlines();
     case State::farewell:
@@ -97,8 +101,12 @@ TimePoint Session::next_deadline() const noexcept {
   const config::Timeouts& timeouts = snapshot_->timeouts;
   switch (state_) {
     case State::proxy_header:
-    case State::handshake:
       return accepted_ + timeouts.handshake;
+    case State::handshake:  // since accept, or since the greeting of a STARTTLS listener
+    case State::client_dialogue:
+      return state_since_ + timeouts.handshake;
+    case State::upstream_dialogue:
+      return state_since_ + (dialogue_->upstream.greeted() ? timeouts.handshake : timeouts.greeting);
     case State::connect:
       // Each address has its share: one that swallows everything must not hide the next.
       return state_since_ + connect_left_ / static_cast<std::int64_t>(attempts_left());

@@ -49,6 +49,7 @@ struct SessionFacts {
                                             : us >= not_taken ? not_taken - 1
                                                               : static_cast<std::uint32_t>(us);
   }
+  bool has_taken(Step step) const noexcept { return steps[static_cast<std::size_t>(step)] != not_taken; }
   // The step that goes on is over, and the next one begins.
   void end_step(Step step) noexcept {
     const imap::TimePoint now = std::chrono::steady_clock::now();

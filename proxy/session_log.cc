@@ -12,6 +12,7 @@ using config::LogLevel;
 
 // What the server, or the way to it, has done to a client that has not logged in.
 bool by_upstream(CloseReason reason) noexcept {
+  if (reason >= CloseReason::starttls_stripped && reason <= CloseReason::starttls_preauth) return true;
   return reason >= CloseReason::upstream_unavailable && reason <= CloseReason::source_ports;
 }
 

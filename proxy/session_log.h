@@ -42,6 +42,8 @@ class SessionLog final : public Observer {
 
   void on_accepted() noexcept override {}
   void on_handshake(const Handshake& /*handshake*/) noexcept override {}
+  void on_starttls(Side /*side*/, StarttlsResult /*result*/) noexcept override {}
+  void on_plaintext_login_refused() noexcept override {}
   void on_upstream_connect(std::size_t /*server*/, ConnectResult /*result*/) noexcept override {}
   void on_upstream_sessions(std::size_t /*server*/, int /*change*/) noexcept override {}
   void on_bytes(imap::Direction /*direction*/, std::size_t /*octets*/) noexcept override {}

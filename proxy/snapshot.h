@@ -33,6 +33,7 @@ struct UpstreamState {
 struct UpstreamTarget {
   std::string name;
   std::shared_ptr<SSL_CTX> tls;  // null: plaintext
+  bool starttls = false;         // TLS begins after STARTTLS
   std::vector<ServerTarget> servers;
   std::vector<SocketAddress> sources;  // to connect from, in order; port 0
   bool proxy_protocol = false;         // each connection begins with a PROXY header
@@ -47,6 +48,7 @@ struct ListenerSettings {
   config::Capabilities capabilities = config::Capabilities::auto_;
   std::vector<config::Network> proxy_senders = {};  // not empty: each connection begins with a PROXY header
   bool observe = true;                              // false: relayed and not read
+  bool starttls = false;                            // TLS begins after STARTTLS
 };
 
 struct Snapshot {

@@ -73,6 +73,8 @@ class ResponseScanner {
   Scan scan(std::span<const char> octets, std::uint64_t tag_key) noexcept;
   // `octets` of a capability list, read by someone else, are behind us. False: unreadable.
   bool skip(std::size_t octets) noexcept;
+  // The first line is not a greeting. Before it.
+  void expect_no_greeting() noexcept { first_line_ = false; }
   // The rest of this line is not to be trusted: no code, no list, no literals.
   void distrust_line() noexcept;
 

@@ -43,6 +43,8 @@ class SessionTracker {
   // capability_headroom octets more, in front, where octets held back before come out. The caller leaves that many
   // writable octets free in front of `octets`.
   std::span<char> server(std::span<char> octets, TimePoint now) noexcept;
+  // The greeting has been read by someone else and is not among the octets of server(). Before the first of them.
+  void adopt_greeting(const ResponseLine& greeting, TimePoint now) noexcept;
   // Octets of an unfinished capability word are held back since the last server(); after 1 s without more the caller
   // takes them with release_held() and forwards them. The view is valid until the next call.
   bool holds_octets() const noexcept { return filter_.holds(); }

@@ -99,6 +99,14 @@ std::span<char> SessionTracker::server(std::span<char> octets, TimePoint now) no
   return output.finish(all.data() + all.size());
 }
 
+void SessionTracker::adopt_greeting(const ResponseLine& greeting, TimePoint now) noexcept {
+  if (opaque_) return;
+  last_client_ = now_ = now;
+  fed_ = true;
+  responses_.expect_no_greeting();
+  on_first_line(greeting);
+}
+
 void SessionTracker::on_server(ResponseScanner::Token token, std::size_t octets) noexcept {
   switch (token) {
     case ResponseScanner::Token::more:

@@ -182,6 +182,20 @@ TEST_F(Args, UnknownFlagsHaveASuggestion) {
   EXPECT_THAT(out.output, testing::Not(HasSubstr("did you mean")));
 }
 
+TEST_F(Args, StarttlsIsAScheme) {
+  const auto pem = file("a.pem", "x");
+  const std::vector<const char*> both = {"--listen", "imap+starttls://127.0.0.1:143", "--upstream",
+                                         "imap+starttls://mail.example.org:143"};
+  auto given = both;
+  given.insert(given.end(), {"--self-signed", "--upstream-ca", pem.c_str()});
+  const Invocation out = run(given);
+  ASSERT_EQ(out.action, Action::run) << out.output;
+  EXPECT_EQ(out.config.listeners[0].tls, Tls::starttls);
+  EXPECT_TRUE(out.config.listeners[0].self_signed);
+  EXPECT_EQ(out.config.upstreams[0].tls, Tls::starttls);
+  expect_refused(run(both), "--listen: an imap+starttls:// listener needs certificates or self_signed");
+}
+
 TEST_F(Args, ContradictionsAreErrors) {
   const auto pem = file("a.pem", "x");
   const auto tls = [&](std::vector<const char*> more) {
@@ -195,8 +209,9 @@ TEST_F(Args, ContradictionsAreErrors) {
   expect_refused(
       tls({"--self-signed", "--upstream-ca", pem.c_str(), "--upstream-insecure-skip-certificate-verification"}),
       "--upstream-insecure-skip-certificate-verification: contradicts ca");
-  expect_refused(run_with({"--self-signed"}), "--self-signed: there is no imaps:// listener");
-  expect_refused(run_with({"--cert", pem.c_str(), "--key", pem.c_str()}), "--cert: there is no imaps:// listener");
+  expect_refused(run_with({"--self-signed"}), "--self-signed: there is no imaps:// or imap+starttls:// listener");
+  expect_refused(run_with({"--cert", pem.c_str(), "--key", pem.c_str()}),
+                 "--cert: there is no imaps:// or imap+starttls:// listener");
   expect_refused(run_with({"--upstream-ca", pem.c_str()}), "--upstream-ca: an imap:// upstream has no TLS");
   expect_refused(run_with({"--check", "--print-config"}), "excludes");
 }

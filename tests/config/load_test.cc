@@ -32,7 +32,7 @@ TEST(Load, AMinimalFileHasTheDefaults) {
   ASSERT_THAT(loaded.errors, IsEmpty());
   Config expected;
   expected.listeners.push_back({.binds = {{"127.0.0.1", 1993}}, .self_signed = true});
-  expected.upstreams.push_back({.tls = false, .servers = {{"127.0.0.1", 10143}}});
+  expected.upstreams.push_back({.tls = Tls::none, .servers = {{"127.0.0.1", 10143}}});
   EXPECT_EQ(loaded.config, expected);
 }
 
@@ -111,7 +111,7 @@ log: {level: debug, sessions: false, client_address: hashed}
                          .upstream = "u",
                          .capabilities = Capabilities::pass},
                         {.name = "b",
-                         .tls = false,
+                         .tls = Tls::none,
                          .binds = {{"127.0.0.1", 0}, {.path = "/run/b"}},
                          .upstream = "u",
                          .proxy_protocol = {*parse_network("10.0.0.0/8"), *parse_network("2001:db8::/32")},
@@ -241,9 +241,19 @@ TEST(Load, EachBadItemOfAListIsNamed) {
 }
 
 TEST(Load, ServersOfOneUpstreamShareTheScheme) {
-  EXPECT_THAT(
-      errors_of("upstreams:\n  - servers:\n      - imap://127.0.0.1:1\n      - imaps://127.0.0.1:2\n"),
-      ElementsAre(HasSubstr("f.yaml:4: upstreams[0].servers[1]: all of these are imaps://, or all are imap://")));
+  EXPECT_THAT(errors_of("upstreams:\n  - servers:\n      - imap://127.0.0.1:1\n      - imaps://127.0.0.1:2\n"),
+              ElementsAre(HasSubstr("f.yaml:4: upstreams[0].servers[1]: expected imap:// like the first of these")));
+}
+
+TEST(Load, SchemesSayWhetherThereIsTls) {
+  const Loaded loaded = load_text(
+      "listeners: [{bind: 'imap+starttls://127.0.0.1:143', self_signed: true}]\n"
+      "upstreams: [{servers: ['imap+starttls://127.0.0.1:1']}]\n",
+      "f.yaml");
+  ASSERT_THAT(loaded.errors, IsEmpty());
+  EXPECT_EQ(loaded.config.listeners[0].tls, Tls::starttls);
+  EXPECT_EQ(loaded.config.upstreams[0].tls, Tls::starttls);
+  EXPECT_EQ(load_text(to_yaml(loaded.config), "g.yaml").config, loaded.config);
 }
 
 TEST(Load, WhatIsNotYamlIsAnErrorWithItsLine) {

@@ -42,8 +42,9 @@ TEST(Scalars, Urls) {
     ASSERT_TRUE(parse_url(text)) << text;
     EXPECT_EQ(to_string(*parse_url(text)), text);
   }
-  EXPECT_TRUE(parse_url("imaps://h:1")->tls);
-  EXPECT_FALSE(parse_url("imap://h:1")->tls);
+  EXPECT_EQ(parse_url("imaps://h:1")->tls, Tls::implicit);
+  EXPECT_EQ(parse_url("imap://h:1")->tls, Tls::none);
+  EXPECT_EQ(parse_url("imap+starttls://h:1")->tls, Tls::starttls);
   EXPECT_EQ(parse_url("imaps://[::1]:993")->address, (Address{"::1", 993}));
   for (const char* text : {"",
                            "imaps://",

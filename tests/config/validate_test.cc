@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 Config valid() {
   Config config;
   config.listeners.push_back({.binds = {{"127.0.0.1", 1993}}, .self_signed = true});
-  config.upstreams.push_back({.tls = false, .servers = {{"127.0.0.1", 10143}}});
+  config.upstreams.push_back({.tls = Tls::none, .servers = {{"127.0.0.1", 10143}}});
   return config;
 }
 
@@ -103,10 +103,30 @@ TEST(Validate, ImapsNeedsOneKindOfCertificate) {
 TEST(Validate, ImapHasNoCertificate) {
   EXPECT_THAT(
       after([](Config& c) {
-        c.listeners[0].tls = false;
+        c.listeners[0].tls = Tls::none;
         c.listeners[0].certificates = {{"c", "k"}};
       }),
       ElementsAre(problem("listeners[0].certificates", "no TLS"), problem("listeners[0].self_signed", "no TLS")));
+}
+
+TEST(Validate, StarttlsIsTls) {
+  EXPECT_THAT(after([](Config& c) {
+                c.listeners[0].tls = Tls::starttls;
+                c.upstreams[0].tls = Tls::starttls;
+                c.upstreams[0].servers[0].host = "mail.example.org";
+                c.upstreams[0].ca = "x";
+              }),
+              IsEmpty());
+  EXPECT_THAT(after([](Config& c) {
+                c.listeners[0].tls = Tls::starttls;
+                c.listeners[0].self_signed = false;
+              }),
+              ElementsAre(problem("listeners[0]", "imap+starttls:// listener needs certificates")));
+  EXPECT_THAT(after([](Config& c) {
+                c.upstreams[0].tls = Tls::starttls;
+                c.upstreams[0].servers[0] = {.path = "/run/imap"};
+              }),
+              ElementsAre(problem("upstreams[0].servers[0]", "no name to verify")));
 }
 
 TEST(Validate, PlaintextLeavesTheMachineOnlyIfAllowed) {
@@ -124,7 +144,7 @@ TEST(Validate, PlaintextLeavesTheMachineOnlyIfAllowed) {
                 IsEmpty());
     EXPECT_THAT(after([&](Config& c) {
                   c.upstreams[0].servers[0].host = host;
-                  c.upstreams[0].tls = true;
+                  c.upstreams[0].tls = Tls::implicit;
                 }),
                 IsEmpty());
   }
@@ -147,7 +167,7 @@ TEST(Validate, Upstreams) {
               ElementsAre(problem("upstreams[0].servers[1]", "there already")));
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].servers[0] = {.path = "/run/imap"}; }), IsEmpty());
   EXPECT_THAT(after([](Config& c) {
-                c.upstreams[0].tls = true;
+                c.upstreams[0].tls = Tls::implicit;
                 c.upstreams[0].servers[0] = {.path = "/run/imap"};
               }),
               ElementsAre(problem("upstreams[0].servers[0]", "no name to verify")));
@@ -167,7 +187,7 @@ TEST(Validate, Upstreams) {
   EXPECT_THAT(after([](Config& c) { c.upstreams[0].insecure_skip_certificate_verification = true; }),
               ElementsAre(problem("upstreams[0].insecure_skip_certificate_verification", "no certificate")));
   EXPECT_THAT(after([](Config& c) {
-                c.upstreams[0].tls = true;
+                c.upstreams[0].tls = Tls::implicit;
                 c.upstreams[0].ca = "x";
                 c.upstreams[0].insecure_skip_certificate_verification = true;
               }),
@@ -296,9 +316,9 @@ TEST(Warnings, AServerThatSeesEveryClientAsOneAddress) {
 
 TEST(Warnings, UnverifiedAndUnusedUpstreams) {
   Config config = valid();
-  config.upstreams[0].tls = true;
+  config.upstreams[0].tls = Tls::implicit;
   config.upstreams[0].insecure_skip_certificate_verification = true;
-  config.upstreams.push_back({.name = "b", .tls = false, .servers = {{"127.0.0.1", 1}}});
+  config.upstreams.push_back({.name = "b", .tls = Tls::none, .servers = {{"127.0.0.1", 1}}});
   EXPECT_THAT(warnings(config),
               ElementsAre(problem("upstreams[0].insecure_skip_certificate_verification", "read and change"),
                           problem("upstreams[1]", "no listener")));

@@ -88,6 +88,11 @@ inline void drive_relay(Shard& shard, std::size_t servers) {
       shard.on_handshake({side, proxy::HandshakeResult::ok, version, true});
     }
   });
+  for_each_value<proxy::Side>(proxy::side_count, [&](auto side) {
+    for_each_value<proxy::StarttlsResult>(proxy::starttls_result_count,
+                                          [&](auto result) { shard.on_starttls(side, result); });
+  });
+  shard.on_plaintext_login_refused();
   for_each_value<proxy::Side>(proxy::side_count,
                               [&](auto side) { shard.on_blocked(side, 1, std::chrono::seconds(1)); });
   for_each_value<imap::Direction>(imap::direction_count, [&](auto direction) { shard.on_relay_delay(direction, {}); });

@@ -67,6 +67,8 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_anomalies_total", 28},
       {"imapmeter_blocked_sessions", 2},
       {"imapmeter_blocked_seconds_total", 2},
+      {"imapmeter_starttls_total", 2 * 4},
+      {"imapmeter_plaintext_logins_refused_total", 1},
       {"imapmeter_tls_handshakes_total", 2 * (4 + 14)},
       {"imapmeter_upstream_connects_total", 2 * 10},
       {"imapmeter_upstream_sessions", 2},
@@ -170,6 +172,8 @@ TEST(Families, LabelValuesAreThoseOfTheContract) {
   expect("imapmeter_opaque_sessions_total", "reason",
          "sasl_layer multiplex compress_error compress_limit compress_ratio upstream_starttls parser disabled "
          "unsupported");
+  expect("imapmeter_starttls_total", "side", "client upstream");
+  expect("imapmeter_starttls_total", "result", "ok refused stripped injection");
   expect("imapmeter_tls_handshakes_total", "side", "client upstream");
   expect("imapmeter_tls_handshakes_total", "version", "none TLSv1.2 TLSv1.3");
   expect("imapmeter_tls_handshakes_total", "resumed", "none false true");
@@ -231,7 +235,7 @@ TEST(Families, StaysWithinItsNumberOfSeries) {
   const std::size_t every_value = 18 + 15 + 5 * imap::response_code_count + 4 + 9 + 1 + 5 * imap::command_count + 1 +
                                   7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 + 1 + 2 + 2 + 2 * (9 + 2) +
                                   2 * 20 * (16 + 2) + 5 * (16 + 2) + 2 * (10 + 2) + 14 + 16 * 8 + 10 + 1 + 4 + 2 + 26 +
-                                  26 * 4;
+                                  26 * 4 + 2 * 4 + 1;
   EXPECT_EQ(by_listener.at("default"), every_value);
   EXPECT_LE(by_listener.at("default"), series_per_listener);
   for (const auto& [server, count] : by_server) EXPECT_LE(count, series_per_server) << server;
@@ -267,7 +271,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 55U);
+  EXPECT_EQ(read.families.size(), 57U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

@@ -173,8 +173,8 @@ TEST(Metrics, ShowsTheLimitsInForceAndWhatIsLentNow) {
 
 TEST(Metrics, SaysWhatIsVerifiedAndBuilt) {
   config::Config config = one_listener();
-  config.upstreams.push_back({"insecure", true, {{"a", 1}}, "", true, false});
-  config.upstreams.push_back({"plain", false, {{"127.0.0.1", 143}}, "", false, false});
+  config.upstreams.push_back({"insecure", config::Tls::implicit, {{"a", 1}}, "", true, false});
+  config.upstreams.push_back({"plain", config::Tls::none, {{"127.0.0.1", 143}}, "", false, false});
   const Exposition read = parse_exposition(Metrics(config, 1, build()).exposition());
   EXPECT_EQ(read.value("imapmeter_upstream_tls_verify", {{"upstream", "dovecot"}}), 1);
   EXPECT_EQ(read.value("imapmeter_upstream_tls_verify", {{"upstream", "insecure"}}), 0);

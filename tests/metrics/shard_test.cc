@@ -111,6 +111,19 @@ TEST(Shard, HandshakesKeepVersionAndResumptionOnlyWhereTheySucceed) {
   EXPECT_EQ(sum.handshakes[at(proxy::Side::upstream)][at(proxy::HandshakeResult::ok)], 0U);
 }
 
+TEST(Shard, CountsStarttlsOnEachLegAndLoginsRefusedBeforeIt) {
+  Shard shard(0);
+  shard.on_starttls(proxy::Side::upstream, proxy::StarttlsResult::stripped);
+  shard.on_starttls(proxy::Side::client, proxy::StarttlsResult::injection);
+  shard.on_starttls(proxy::Side::client, proxy::StarttlsResult::injection);
+  shard.on_plaintext_login_refused();
+  const Totals sum = totals(shard);
+  EXPECT_EQ(sum.starttls[at(proxy::Side::upstream)][at(proxy::StarttlsResult::stripped)], 1U);
+  EXPECT_EQ(sum.starttls[at(proxy::Side::client)][at(proxy::StarttlsResult::injection)], 2U);
+  EXPECT_EQ(sum.starttls[at(proxy::Side::client)][at(proxy::StarttlsResult::stripped)], 0U);
+  EXPECT_EQ(sum.plaintext_logins_refused, 1U);
+}
+
 TEST(Shard, AddsOctetsWordsAndTheRest) {
   Shard shard(0);
   shard.on_bytes(imap::Direction::client_to_server, 5);

@@ -10,14 +10,16 @@
 namespace imapmeter::proxy {
 namespace {
 
+using imap::UpstreamDialogue;
+
 std::optional<CheckResult> read(const std::string& octets, std::size_t cut) {
-  GreetingReader reader;
+  UpstreamDialogue dialogue(UpstreamDialogue::Goal::greeting);
   const std::span<const char> all(octets);
-  if (const auto early = reader.read(all.first(cut))) return early;
-  return reader.read(all.subspan(cut));
+  if (const auto early = check_result(dialogue.read(all.first(cut)).verdict, false)) return early;
+  return check_result(dialogue.read(all.subspan(cut)).verdict, false);
 }
 
-TEST(GreetingReader, TellsGreetingsApartAtEverySplit) {
+TEST(HealthCheck, TellsGreetingsApartAtEverySplit) {
   const std::vector<std::pair<std::string, CheckResult>> cases = {
       {"* OK ready\r\n", CheckResult::ok},
       {"* ok [CAPABILITY IMAP4rev1 STARTTLS AUTH=PLAIN] ready\r\n* OK more\r\n", CheckResult::ok},
@@ -40,9 +42,19 @@ TEST(GreetingReader, TellsGreetingsApartAtEverySplit) {
       EXPECT_EQ(read(octets, cut), expected) << octets.substr(0, 60) << " cut at " << cut;
 }
 
-TEST(GreetingReader, WaitsForTheEndOfTheLine) {
+TEST(HealthCheck, WaitsForTheEndOfTheLine) {
   for (const char* const octets : {"", "*", "* ", "* O", "* OK", "* OK [CAPABILITY IMAP4rev1] ready", "* OK ready\r"})
     EXPECT_EQ(read(octets, 0), std::nullopt) << octets;
+}
+
+TEST(HealthCheck, WithoutTlsAServerOfStarttlsIsDown) {
+  for (const auto verdict : {UpstreamDialogue::Verdict::refused, UpstreamDialogue::Verdict::stripped,
+                             UpstreamDialogue::Verdict::injection, UpstreamDialogue::Verdict::preauth}) {
+    EXPECT_EQ(check_result(verdict, true), CheckResult::starttls);
+    EXPECT_FALSE(succeeded(*check_result(verdict, true)));
+  }
+  EXPECT_EQ(check_result(UpstreamDialogue::Verdict::bye, true), CheckResult::bye);
+  EXPECT_EQ(check_result(UpstreamDialogue::Verdict::start_tls, true), std::nullopt);
 }
 
 }  // namespace

@@ -107,6 +107,10 @@ class Heard final : public Observer {
 
   void on_accepted() noexcept override { add("accepted"); }
   void on_handshake(const Handshake& handshake) noexcept override { add(name(handshake.side)); }
+  void on_starttls(Side side, StarttlsResult result) noexcept override {
+    add(std::string(name(side)) + std::string(name(result)));
+  }
+  void on_plaintext_login_refused() noexcept override { add("plaintext"); }
   void on_upstream_connect(std::size_t server, ConnectResult result) noexcept override {
     add(std::to_string(server) + std::string(name(result)));
   }
@@ -151,6 +155,8 @@ TEST(ObserverPair, BothHearEverythingInOrder) {
   Observer& observer = pair;
   observer.on_accepted();
   observer.on_handshake({.side = Side::upstream});
+  observer.on_starttls(Side::client, StarttlsResult::stripped);
+  observer.on_plaintext_login_refused();
   observer.on_upstream_connect(3, ConnectResult::dns);
   observer.on_upstream_sessions(2, -1);
   observer.on_bytes(imap::Direction::client_to_server, 7);
@@ -162,11 +168,36 @@ TEST(ObserverPair, BothHearEverythingInOrder) {
   observer.on_server_first_response(5, std::chrono::nanoseconds(9));
   observer.on_auth_attempt(6, {}, {.result = imap::AuthResult::temporary});
   observer.on_closed({.reason = CloseReason::drain});
-  EXPECT_EQ(heard, (std::vector<std::string>{
-                       "1 accepted", "2 accepted",   "1 upstream",   "2 upstream", "1 3dns", "2 3dns",   "1 2-1",
-                       "2 2-1",      "1 7",          "2 7",          "1 bye",      "2 bye",  "1 client", "2 client",
-                       "1 delay",    "2 delay",      "1 connect8",   "2 connect8", "1 4BAD", "2 4BAD",   "1 5first9",
-                       "2 5first9",  "1 6temporary", "2 6temporary", "1 drain",    "2 drain"}));
+  EXPECT_EQ(heard, (std::vector<std::string>{"1 accepted",
+                                             "2 accepted",
+                                             "1 upstream",
+                                             "2 upstream",
+                                             "1 clientstripped",
+                                             "2 clientstripped",
+                                             "1 plaintext",
+                                             "2 plaintext",
+                                             "1 3dns",
+                                             "2 3dns",
+                                             "1 2-1",
+                                             "2 2-1",
+                                             "1 7",
+                                             "2 7",
+                                             "1 bye",
+                                             "2 bye",
+                                             "1 client",
+                                             "2 client",
+                                             "1 delay",
+                                             "2 delay",
+                                             "1 connect8",
+                                             "2 connect8",
+                                             "1 4BAD",
+                                             "2 4BAD",
+                                             "1 5first9",
+                                             "2 5first9",
+                                             "1 6temporary",
+                                             "2 6temporary",
+                                             "1 drain",
+                                             "2 drain"}));
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ TimePoint hand() { return std::chrono::steady_clock::now() + std::chrono::nanose
 struct Told final : Observer {
   void on_accepted() noexcept override { ++accepted; }
   void on_handshake(const Handshake&) noexcept override {}
+  void on_starttls(Side, StarttlsResult) noexcept override {}
+  void on_plaintext_login_refused() noexcept override {}
   void on_upstream_connect(std::size_t, ConnectResult) noexcept override {}
   void on_upstream_sessions(std::size_t, int) noexcept override {}
   void on_bytes(imap::Direction, std::size_t) noexcept override {}

@@ -29,7 +29,7 @@ def binary() -> str:
 class Proxy:
     """Two workers, one TLS listener with a self-signed certificate, one upstream, the admin on a free port.
 
-    upstream: a FakeUpstream or a URL; upstream_ca verifies it. tls=False: a plain listener. timeouts, such as
+    upstream: a FakeUpstream or a URL; upstream_ca verifies it. tls=False: a plain listener; tls="starttls". timeouts, such as
     {"greeting": "500ms"}, and config go into the configuration file; in config the keys "listener" and "upstream" hold
     further settings of these, other keys are sections of the file. Health checks are made only where config has some.
     flags=True: no file, and so health checks. nofile: limit of file descriptors. arguments: further flags. environment:
@@ -37,7 +37,7 @@ class Proxy:
     then not collected. certificate: certificate and key files. prelude: what clients send ahead of all else.
     """
 
-    def __init__(self, upstream: FakeUpstream | str, *, tls: bool = True, workers: int = 2,
+    def __init__(self, upstream: FakeUpstream | str, *, tls: bool | str = True, workers: int = 2,
                  listen: str = "127.0.0.1:0", timeouts: dict[str, str] | None = None, upstream_ca: Path | None = None,
                  allow_plaintext_upstream: bool = False, capabilities: str = "auto", log_level: str = "info",
                  nofile: int = 0, arguments: tuple[str, ...] = (), environment: dict[str, str] | None = None,
@@ -57,7 +57,7 @@ class Proxy:
         self._terminated = False
         self._killed = False
         settings = {
-            "listen": f"{'imaps' if tls else 'imap'}://{listen}",
+            "listen": f"{'imap+starttls' if tls == 'starttls' else 'imaps' if tls else 'imap'}://{listen}",
             "upstream": upstream.url if isinstance(upstream, FakeUpstream) else upstream,
             "ca": str(upstream_ca) if upstream_ca else "", "plaintext": allow_plaintext_upstream,
             "capabilities": capabilities, "certificate": certificate,
@@ -88,7 +88,7 @@ class Proxy:
                  "--capabilities", settings["capabilities"]]
         if settings["certificate"]:
             flags += ["--cert", settings["certificate"][0], "--key", settings["certificate"][1]]
-        elif settings["listen"].startswith("imaps"):
+        elif not settings["listen"].startswith("imap:"):
             flags += ["--self-signed"]
         flags += ["--upstream-ca", settings["ca"]] if settings["ca"] else []
         return flags + (["--allow-plaintext-upstream"] if settings["plaintext"] else [])
@@ -98,7 +98,7 @@ class Proxy:
         listener = {"bind": settings["listen"], "capabilities": settings["capabilities"]}
         if settings["certificate"]:
             listener["certificates"] = [dict(zip(("cert", "key"), map(str, settings["certificate"])))]
-        elif settings["listen"].startswith("imaps"):
+        elif not settings["listen"].startswith("imap:"):
             listener["self_signed"] = True
         upstream = {"servers": [settings["upstream"]], "allow_plaintext": settings["plaintext"],
                     "health_check": {"interval": "none"}}

@@ -14,17 +14,31 @@ from .wire import Wire, family_of
 MESSAGE = b"Subject: hello\r\n\r\na1 OK not a response\r\n* BYE nor this {5}\r\n"
 
 
+STARTTLS_GREETING = b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] before TLS\r\n"
+
+
+def serve_starttls(connection: Wire, context: ssl.SSLContext) -> None:
+    """What an honest server says before TLS, and TLS."""
+    connection.send(STARTTLS_GREETING)
+    tag = connection.read_until(b"s")[-1].split(b" ")[0]
+    connection.send(tag + b" OK begin TLS\r\n")
+    connection.start_tls(context, server_side=True)
+    connection.handshake()
+    connection.greeted = True
+
+
 class FakeUpstream:
     """script(connection) runs on a thread of its own for each connection, which is closed cleanly behind it. Without
-    a script, accept() hands out the connections one by one. `script` may be changed at any time; it holds for the
+    a script, accept() hands out the connections one by one. starttls=True: with `tls`, TLS comes after an honest dialogue. `script` may be changed at any time; it holds for the
     connections to come. What a script raises is raised again by close(), unless forgive_errors. proxy_headers=True: a PROXY header
     comes first in each connection, and is kept in a list of that name."""
 
     def __init__(self, script=None, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0,
                  path: str = "", receive_buffer: int = 0, send_buffer: int = 0, keep: bool = True,
-                 timeout: float = 10.0, proxy_headers: bool = False):
+                 timeout: float = 10.0, proxy_headers: bool = False, starttls: bool = False):
         self.script = script
         self.tls = tls
+        self.starttls = starttls
         self._proxy_headers = proxy_headers
         self.proxy_headers: list[ProxyHeader] = []
         self.keep = keep
@@ -44,7 +58,8 @@ class FakeUpstream:
         if isinstance(self.address, str):
             return f"imap://unix:{self.address}"
         host, port = self.address
-        return f"{'imaps' if self.tls else 'imap'}://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "imap+starttls" if self.starttls else "imaps" if self.tls else "imap"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def listen(self) -> None:
         """Opens the port (again): the same number after stop_listening()."""
@@ -119,7 +134,10 @@ class FakeUpstream:
         """What comes before IMAP."""
         if self._proxy_headers:
             self.proxy_headers.append(take_proxy_header(connection))
-        if self.tls is not None:
+        if self.starttls:
+            if self.tls is not None:  # else the test is the server before TLS, too
+                serve_starttls(connection, self.tls)
+        elif self.tls is not None:
             connection.start_tls(self.tls, server_side=True)
             connection.handshake()
 
@@ -137,7 +155,8 @@ class FakeUpstream:
 
 def honest_server(connection: Wire) -> None:
     """A small IMAP server that does everything right; it ends with the session."""
-    connection.send(b"* OK [CAPABILITY IMAP4rev1 IDLE LITERAL+] ready\r\n")
+    if not connection.greeted:
+        connection.send(b"* OK [CAPABILITY IMAP4rev1 IDLE LITERAL+] ready\r\n")
     while line := connection.read_line():
         line = line + _literals(connection, line)
         tag, _, rest = line.strip().partition(b" ")

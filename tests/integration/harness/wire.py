@@ -59,6 +59,7 @@ class Wire:
         self.sent = Digest(keep)
         self.received = Digest(keep)
         self.closed_by_peer = ""  # "", then "close_notify", "fin", "reset", "close_notify+fin" or "close_notify+reset"
+        self.greeted = False  # before STARTTLS
         self._buffer = bytearray()
         self._written = 0  # octets that our kernel has taken
         self._tls = None
