@@ -112,7 +112,10 @@ class Stream {
 class DeflateTap final : public Inflater {
  public:
   DeflateTap(InflatedSessions& sessions, std::span<char> out) noexcept : sessions_(sessions), out_(out) {}
-  ~DeflateTap() override { sessions_.count.fetch_sub(1, std::memory_order_relaxed); }
+  ~DeflateTap() override {
+    overwrite();
+    sessions_.count.fetch_sub(1, std::memory_order_relaxed);
+  }
 
   bool start() noexcept {
     return std::all_of(streams_.begin(), streams_.end(), [](Stream& each) { return each.start(); });
@@ -124,12 +127,13 @@ class DeflateTap final : public Inflater {
     written_ = std::max(written_, step.out.size());
     return step;
   }
-  void wipe() noexcept override {
+  void wipe() noexcept override { overwrite(); }
+
+ private:
+  void overwrite() noexcept {
     explicit_bzero(out_.data(), written_);
     written_ = 0;
   }
-
- private:
   Stream& stream(Direction direction) noexcept { return streams_[static_cast<std::size_t>(direction)]; }
 
   InflatedSessions& sessions_;

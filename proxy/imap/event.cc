@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, provider_signal_count> provider_signal_na
     "quota",
     "authenticated_not_connected",
 };
+constexpr std::array<std::string_view, compress_result_count> compress_result_names = {"active", "refused", "aborted"};
 constexpr std::array<std::string_view, client_software_count> client_software_names = {
     "none",           "other",       "apple_mail_ios", "apple_mail_macos", "outlook",
     "outlook_mobile", "thunderbird", "k9_mail",        "fairemail",        "gmail_app",
@@ -92,6 +93,9 @@ std::string_view name(SessionState state) noexcept { return session_state_names[
 std::string_view name(ByeReason reason) noexcept { return bye_reason_names[static_cast<std::size_t>(reason)]; }
 std::string_view name(CommandResult result) noexcept { return command_result_names[static_cast<std::size_t>(result)]; }
 std::string_view name(AuthResult result) noexcept { return auth_result_names[static_cast<std::size_t>(result)]; }
+std::string_view name(CompressResult result) noexcept {
+  return compress_result_names[static_cast<std::size_t>(result)];
+}
 std::string_view name(DataKeyword keyword) noexcept { return data_keyword_labels[static_cast<std::size_t>(keyword)]; }
 std::string_view name(MessageOperation operation) noexcept {
   return message_operation_names[static_cast<std::size_t>(operation)];

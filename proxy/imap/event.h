@@ -170,6 +170,15 @@ enum class Outcome : std::uint8_t { unseen, cut, degraded, login_failed, login_r
 inline constexpr std::size_t outcome_count = 6;
 std::string_view name(Outcome outcome) noexcept;
 
+// How COMPRESS was answered.
+enum class CompressResult : std::uint8_t {
+  active,   // OK
+  refused,  // NO or BAD
+  aborted,  // not at all: the session ended or went opaque
+};
+inline constexpr std::size_t compress_result_count = 3;
+std::string_view name(CompressResult result) noexcept;
+
 // Why a session is relayed without being read any further.
 enum class OpaqueReason : std::uint8_t {
   sasl_layer,

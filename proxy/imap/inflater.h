@@ -2,6 +2,7 @@
 // deflate_tap, the one file with zlib.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,13 @@ enum class Inflation : std::uint8_t {
   flushed,  // the octets taken end in the 00 00 FF FF of a sync flush
   ended,    // the stream is over; the octets behind it were not taken
   failed,   // this is no deflate
+};
+
+// How the octets of a direction are to be read.
+enum class Coding : std::uint8_t {
+  deflated,
+  ending,  // deflated up to the end of the stream or its next flush
+  plain,
 };
 
 // Both directions of one session, each a stream of its own. Nothing is allocated once it exists.
@@ -40,6 +48,11 @@ class Inflater {
   // the next call; wipe() overwrites it at once.
   virtual Step inflate(Direction direction, std::span<const char> octets) noexcept = 0;
   virtual void wipe() noexcept = 0;
+
+  Coding& coding(Direction direction) noexcept { return codings_[static_cast<std::size_t>(direction)]; }
+
+ private:
+  std::array<Coding, direction_count> codings_{};
 };
 
 // Makes inflaters, for the sessions of one worker; outlives them.

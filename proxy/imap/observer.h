@@ -46,6 +46,11 @@ class Observer {
   virtual void on_messages(MessageOperation operation, std::size_t messages) noexcept = 0;
   // At most one per status response.
   virtual void on_provider_signal(ProviderSignal signal) noexcept = 0;
+  // Each COMPRESS once, beside on_command_ended. None that is untracked but by the session going opaque.
+  virtual void on_compress(CompressResult result) noexcept = 0;
+  // `deflated` octets passed in a compressed session and were read as `inflated` octets; what these hold was told
+  // before.
+  virtual void on_inflated(Direction direction, std::size_t deflated, std::size_t inflated) noexcept = 0;
   virtual void on_anomaly(Anomaly anomaly) noexcept = 0;
   // From here on the session is relayed and not read. At most once per session.
   virtual void on_opaque(OpaqueReason reason) noexcept = 0;

@@ -98,7 +98,7 @@ void SessionTracker::apply(const OutstandingCommand& command, Condition conditio
     case Command::login:
     case Command::authenticate:
       if (!ok) break;
-      first_client_octet_ = first_server_octet_ = may_add_layer(command.mechanism);
+      first_client_octet_ = first_server_octet_ = !inflater_ && may_add_layer(command.mechanism);
       return authenticated();
     case Command::select:
     case Command::examine:
@@ -116,13 +116,13 @@ void SessionTracker::apply(const OutstandingCommand& command, Condition conditio
       logout_completed_ = logout_completed_ || ok;
       break;
     case Command::compress:
-    case Command::starttls:
+      compress_answered(condition);
+      break;
     case Command::unauthenticate:
-      // what follows is framed differently; reading on would be a guess
-      if (ok) return go_opaque(OpaqueReason::unsupported);
-      if (command.command == Command::unauthenticate && condition == Condition::no) {
-        observer_.on_anomaly(Anomaly::unauthenticate_no);
-      }
+      unauthenticate_answered(condition);
+      break;
+    case Command::starttls:
+      if (ok) return go_opaque(OpaqueReason::upstream_starttls);
       break;
     default:
       break;
@@ -158,9 +158,12 @@ void SessionTracker::go_opaque(OpaqueReason reason) noexcept {
   if (opaque_) return;
   opaque_ = true;
   for (std::size_t index = 0; index < outstanding_.size(); ++index) {
-    observer_.on_command_ended({outstanding_[index].command, CommandResult::untracked});
+    const Command command = outstanding_[index].command;
+    observer_.on_command_ended({command, CommandResult::untracked});
+    if (command == Command::compress) observer_.on_compress(CompressResult::aborted);
   }
   outstanding_.clear();
+  inflater_.reset();
   observer_.on_opaque(reason);
   update_state();
 }
@@ -172,6 +175,7 @@ void SessionTracker::finish(TimePoint now) noexcept {
     observer_.on_command_ended({command.command, CommandResult::aborted});
     if (command.idling) observer_.on_idle(now - command.since);
     if (is_login(command.command)) observer_.on_auth_attempt({.mechanism = command.mechanism});
+    if (command.command == Command::compress) observer_.on_compress(CompressResult::aborted);
   }
   outstanding_.clear();
   if (greeting_seen_) observer_.on_outcome(how);
@@ -195,7 +199,7 @@ Outcome SessionTracker::outcome() const noexcept {
 }
 
 bool SessionTracker::at_response_boundary() const noexcept {
-  return !opaque_ && in_step_ && silent_ == 0 && responses_.at_line_start() && !filter_.holds() &&
+  return !opaque_ && in_step_ && !inflater_ && silent_ == 0 && responses_.at_line_start() && !filter_.holds() &&
          only_idle_outstanding();
 }
 

@@ -7,17 +7,20 @@
 // - `{n}` of the client: its octets come after a `+`, or never, if the command is answered instead.
 // - In step: a line after a server literal that is no response puts the session out of step, until a tagged OK, NO or
 //   BAD of an outstanding command. Out of step nothing else is counted.
+// - COMPRESS, UNAUTHENTICATE: session_tracker_compress.cc.
 // - Opaque: the session is not read again. Better that than a guess.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "proxy/imap/capability_filter.h"
 #include "proxy/imap/command_scanner.h"
 #include "proxy/imap/event.h"
 #include "proxy/imap/first_response.h"
+#include "proxy/imap/inflater.h"
 #include "proxy/imap/observer.h"
 #include "proxy/imap/outstanding_table.h"
 #include "proxy/imap/response_scanner.h"
@@ -27,10 +30,14 @@ namespace imapmeter::imap {
 
 // What all sessions of one worker and listener share; outlives them.
 struct TrackerContext {
-  TagPool* tags = nullptr;           // none: commands beyond the fourth outstanding one are untracked
-  CapabilityRules* rules = nullptr;  // none: capabilities pass as they are
-  std::uint64_t tag_key = 0;         // random, kept from peers
+  TagPool* tags = nullptr;              // none: commands beyond the fourth outstanding one are untracked
+  CapabilityRules* rules = nullptr;     // none: capabilities pass as they are
+  std::uint64_t tag_key = 0;            // random, kept from peers
+  InflaterSource* inflaters = nullptr;  // none: a session goes opaque when it is compressed
 };
+
+// What a turn may inflate to; more makes the session opaque (FAULTS.md B21: 16 KiB can hold 16 MiB of zeros).
+inline constexpr std::size_t max_inflated_in_turn = std::size_t{1} << 20;
 
 class SessionTracker {
  public:
@@ -59,10 +66,12 @@ class SessionTracker {
   bool ever_authenticated() const noexcept { return ever_authenticated_; }
   bool logout_completed() const noexcept { return logout_completed_; }  // a tagged OK to LOGOUT was read
   bool bye_seen() const noexcept { return bye_seen_; }                  // a BYE was read, the greeting included
+  // What passes is inflated to be read: give it in small portions.
+  bool compressed() const noexcept { return inflater_ != nullptr; }
   // Which program the client has said it is, so far.
   ClientSoftware client_software() const noexcept { return commands_.client_software(); }
-  // True where imapmeter may say BYE itself: in step, still read, no line or literal open towards the client, nothing
-  // held, no command outstanding but IDLE.
+  // True where imapmeter may say BYE itself: in step, still read, not compressed, no line or literal open towards the
+  // client, nothing held, no command outstanding but IDLE.
   bool at_response_boundary() const noexcept;
 
  private:
@@ -75,6 +84,7 @@ class SessionTracker {
   enum class LoginTrouble : std::uint8_t { none, rejected, failed };
 
   // session_tracker_client.cc
+  void read_client(std::span<const char> octets) noexcept;
   void on_client(CommandScanner::Token token, std::size_t octets) noexcept;
   void on_client_line() noexcept;
   void client_part_anomalies() noexcept;
@@ -86,6 +96,7 @@ class SessionTracker {
   void impatient() noexcept;
 
   // session_tracker_server.cc
+  std::size_t read_server(std::span<char> octets, FilterOutput& output) noexcept;
   void on_server(ResponseScanner::Token token, std::size_t octets) noexcept;
   void on_server_tag() noexcept;
   void on_server_part() noexcept;
@@ -106,6 +117,17 @@ class SessionTracker {
   void bye(ByeReason reason) noexcept;
   ByeReason bye_reason() const noexcept;
 
+  // session_tracker_compress.cc
+  bool inflating(Direction direction) const noexcept;
+  std::size_t inflate(Direction direction, std::span<const char> octets) noexcept;
+  void read_inflated(Direction direction, std::span<char> octets) noexcept;
+  void end_stream(Direction direction) noexcept;
+  void await_compression() noexcept;
+  void octets_before_answer() noexcept;
+  void compress_answered(Condition condition) noexcept;
+  void unauthenticate_answered(Condition condition) noexcept;
+  void end_with_next_flush(Direction direction) noexcept;
+
   // session_tracker.cc
   void complete(std::size_t index, Condition condition, ResponseCode code) noexcept;
   void answer_latest() noexcept;
@@ -123,6 +145,7 @@ class SessionTracker {
   ResponseScanner responses_;
   CommandScanner commands_;
   CapabilityFilter filter_;
+  std::unique_ptr<Inflater> inflater_;  // while a side is deflated
   TimePoint now_{};
   TimePoint last_client_{};  // when the client last sent something; at first, when the session was first fed
   [[no_unique_address]] FirstResponse first_response_;  // what follows fits behind it
@@ -149,9 +172,11 @@ class SessionTracker {
   bool tag_outstanding_ : 1 = false;     // the tag of the server's line was outstanding when it was read
   bool first_client_octet_ : 1 = false;  // the next octet tells whether a SASL layer was put on
   bool first_server_octet_ : 1 = false;
+  bool compress_pending_ : 1 = false;  // the client's last command is COMPRESS, whole and not answered
+  bool compress_overrun_ : 1 = false;  // … and the client has not waited
 };
 
 // The idle cost of a session (PERFORMANCE.md): state of both directions, 4 commands, 64 held octets.
-static_assert(sizeof(SessionTracker) <= 440);
+static_assert(sizeof(SessionTracker) <= 448);
 
 }  // namespace imapmeter::imap

@@ -10,7 +10,15 @@ void SessionTracker::client(std::span<const char> octets, TimePoint now) noexcep
     first_client_octet_ = false;
     if (octets.front() == '\0') go_opaque(OpaqueReason::sasl_layer);
   }
+  if (inflating(Direction::client_to_server) && !octets.empty()) {
+    octets = octets.subspan(inflate(Direction::client_to_server, octets));
+  }
+  read_client(octets);
+}
+
+void SessionTracker::read_client(std::span<const char> octets) noexcept {
   while (!octets.empty() && !opaque_) {
+    if (compress_pending_) octets_before_answer();
     const CommandScanner::Scan scan = commands_.scan(octets, context_.tag_key);
     octets = octets.subspan(scan.taken);
     on_client(scan.token, scan.taken);
@@ -99,6 +107,8 @@ void SessionTracker::after_client_part() noexcept {
   if (!asks && !commands_.command_open()) {
     if (command == Command::authenticate) commands_.expect(CommandScanner::Expect::sasl);
     if (command == Command::idle) commands_.expect(CommandScanner::Expect::idle);
+    if (command == Command::compress) await_compression();
+    if (command == Command::unauthenticate) end_with_next_flush(Direction::client_to_server);
     asks = command == Command::idle;
   }
   if (!asks || latest_ != Latest::tracked) return;

@@ -79,6 +79,17 @@ std::span<char> SessionTracker::server(std::span<char> octets, TimePoint now) no
     output.put_in_front({held.data(), held.size()});
   }
   while (!octets.empty() && !opaque_) {
+    const bool deflated = inflating(Direction::server_to_client);
+    octets = octets.subspan(deflated ? inflate(Direction::server_to_client, octets) : read_server(octets, output));
+  }
+  return output.finish(all.data() + all.size());
+}
+
+// Reads on until what follows is coded in another way; returns how many octets that were.
+std::size_t SessionTracker::read_server(std::span<char> octets, FilterOutput& output) noexcept {
+  const bool inflated = inflating(Direction::server_to_client);
+  const std::size_t all = octets.size();
+  while (!octets.empty() && !opaque_) {
     if (first_server_octet_) {
       first_server_octet_ = false;
       if (octets.front() == '\0') {
@@ -95,8 +106,9 @@ std::span<char> SessionTracker::server(std::span<char> octets, TimePoint now) no
     const ResponseScanner::Scan scan = responses_.scan(octets, context_.tag_key);
     octets = octets.subspan(scan.taken);
     on_server(scan.token, scan.taken);
+    if (!inflated && inflating(Direction::server_to_client)) break;
   }
-  return output.finish(all.data() + all.size());
+  return all - octets.size();
 }
 
 void SessionTracker::adopt_greeting(const ResponseLine& greeting, TimePoint now) noexcept {
@@ -115,7 +127,7 @@ void SessionTracker::on_server(ResponseScanner::Token token, std::size_t octets)
       on_server_tag();
       break;
     case ResponseScanner::Token::list:
-      if (in_step_) filter_.begin_list();
+      if (in_step_ && !inflater_) filter_.begin_list();
       break;
     case ResponseScanner::Token::part:
       on_server_part();
@@ -273,7 +285,13 @@ void SessionTracker::on_unmatched(const ResponseLine& line) noexcept {
   }
   --silent_;
   after_literal_ = false;
-  if (latest_ == Latest::untracked && commands_.line().tag == line.tag) answer_latest();
+  if (latest_ != Latest::untracked || commands_.line().tag != line.tag) return;
+  const Command command = commands_.line().command;
+  answer_latest();
+  compress_pending_ = false;
+  // a switch that cannot be followed: what of its command was outstanding is not known
+  const bool switches = command == Command::compress || (command == Command::unauthenticate && inflater_);
+  if (switches && line.condition == Condition::ok) go_opaque(OpaqueReason::compress_error);
 }
 
 void SessionTracker::tell_status(const ResponseLine& line, ResponseKind kind) noexcept {

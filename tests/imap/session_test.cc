@@ -124,35 +124,6 @@ TEST(Bye, OnlyTheFirst) {
 // --- opaque
 // ------------------------------------------------------------------------------------------------------------
 
-TEST(Traps, T05_CompressedOctetsAreNotRead) {
-  EXPECT_THAT(
-      events_of(
-          logged_in().client("a COMPRESS DEFLATE\r\n").server("a OK x\r\n* BYE x\r\nq OK x\r\n").client("b NOOP\r\n")),
-      ElementsAre("started COMPRESS", "status tagged OK none (OK)", "ended COMPRESS OK", "opaque unsupported",
-                  "state authenticated -> opaque"));
-}
-
-TEST(Traps, T24_RefusedSwitchesDoNotSwitch) {
-  for (const char* command : {"COMPRESS DEFLATE", "STARTTLS", "UNAUTHENTICATE"}) {
-    EXPECT_THAT(events_of(logged_in().client("a " + std::string(command) + "\r\n").server("a OK x\r\n")),
-                Contains("opaque unsupported"));
-    EXPECT_THAT(events_of(logged_in()
-                              .client("a " + std::string(command) + "\r\n")
-                              .server("a BAD x\r\n")
-                              .client("b NOOP\r\n")
-                              .server("b OK x\r\n")),
-                AllOf(Contains("ended NOOP OK"), Not(Contains(testing::StartsWith("opaque")))));
-  }
-  EXPECT_THAT(events_of(logged_in().client("a UNAUTHENTICATE\r\n").server("a NO x\r\n")),
-              Contains("anomaly upstream unauthenticate_no"));
-}
-
-TEST(Opaque, CompressAnsweredUnderAnotherTag) {
-  EXPECT_THAT(events_of(logged_in().client("c COMPRESS DEFLATE\r\n").server("d OK x\r\n\x01\x02")),
-              ElementsAre("started COMPRESS", "status tagged OK none (OK)", "anomaly upstream unmatched_tag",
-                          "ended COMPRESS untracked", "opaque compress_error", "state authenticated -> opaque"));
-}
-
 TEST(Opaque, OutstandingCommandsAreUntrackedAndNothingIsReadAgain) {
   EventLog log;
   imap::TrackerContext context;

@@ -1,12 +1,15 @@
 // Reads tests/transcripts/*.txt; the format is described in tests/transcripts/README.md.
 #pragma once
 
+#include <array>
 #include <fstream>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tests/support/conversation.h"
+#include "tests/support/deflate.h"
 
 namespace imapmeter::test {
 
@@ -15,7 +18,8 @@ struct Transcript {
   imap::CapabilityRules rules{.enabled = false};
   std::vector<std::string> events;  // expected
   bool filters = false;
-  std::string to_client;  // expected, if `filters`
+  std::string to_client;                                                   // expected, if `filters`
+  std::array<std::unique_ptr<Deflater>, imap::direction_count> deflaters;  // while it is read
 };
 
 inline int hex_digit(char c) { return c >= 'a' ? c - 'a' + 10 : c - '0'; }
@@ -40,20 +44,30 @@ inline std::string unescaped(const std::string& text) {
   return octets;
 }
 
+inline void say(Transcript& transcript, char who, const std::string& octets) {
+  const auto& deflater = transcript.deflaters[who == 'S' ? 1 : 0];
+  const std::string wire = deflater ? (*deflater)(octets) : octets;
+  if (who == 'S') {
+    transcript.talk.server(wire);
+  } else {
+    transcript.talk.client(wire);
+  }
+}
+
 inline void read_line(Transcript& transcript, const std::string& line) {
   const std::string key = line.substr(0, 2);
   const std::string text = line.size() > 3 ? line.substr(3) : "";
   if (line.empty() || line[0] == '#') return;
   if (line.starts_with("    = ")) {
     transcript.events.push_back(line.substr(6));
-  } else if (key == "C:") {
-    transcript.talk.client(text + "\r\n");
-  } else if (key == "S:") {
-    transcript.talk.server(text + "\r\n");
-  } else if (key == "C!") {
-    transcript.talk.client(unescaped(text));
-  } else if (key == "S!") {
-    transcript.talk.server(unescaped(text));
+  } else if (key == "C:" || key == "S:") {
+    say(transcript, key[0], text + "\r\n");
+  } else if (key == "C!" || key == "S!") {
+    say(transcript, key[0], unescaped(text));
+  } else if (line == "deflate C" || line == "deflate S") {
+    transcript.deflaters[line.back() == 'S' ? 1 : 0] = std::make_unique<Deflater>();
+  } else if (line == "plain C" || line == "plain S") {
+    transcript.deflaters[line.back() == 'S' ? 1 : 0].reset();
   } else if (key == ">:") {
     transcript.to_client += text + "\r\n";
   } else if (key == "T:") {

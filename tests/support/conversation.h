@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/imap/deflate_tap.h"
 #include "proxy/imap/session_tracker.h"
 #include "tests/support/event_log.h"
 
@@ -84,7 +86,10 @@ struct Heard {
   std::vector<std::string> durations;
   std::vector<std::string> logins;
   std::vector<std::string> data;
+  std::array<std::size_t, imap::direction_count> deflated{};
+  std::array<std::size_t, imap::direction_count> inflated{};
   imap::ClientSoftware client_software = imap::ClientSoftware::none;
+  bool opaque = false;
   friend bool operator==(const Heard&, const Heard&) = default;
 };
 
@@ -93,7 +98,9 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
                     std::uint64_t tag_key = 0x9e3779b97f4a7c15) {
   static imap::TagPool pool(16);
   EventLog log;
-  imap::TrackerContext context{&pool, &rules, tag_key};
+  static imap::InflatedSessions inflated_sessions(1);
+  static imap::DeflateTaps taps(inflated_sessions);
+  imap::TrackerContext context{&pool, &rules, tag_key, &taps};
   Heard heard;
   imap::SessionTracker tracker(log, context);
   std::minstd_rand dice(split.seed);
@@ -125,7 +132,10 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   heard.durations = std::move(log.durations);
   heard.logins = std::move(log.logins);
   heard.data = std::move(log.data);
+  heard.deflated = log.deflated;
+  heard.inflated = log.inflated;
   heard.findings = rules.findings;
+  heard.opaque = tracker.state() == imap::SessionState::opaque;
   heard.client_software = tracker.client_software();
   return heard;
 }

@@ -15,6 +15,9 @@ struct EventCount final : imap::Observer {
   std::uint64_t first_responses = 0;
   std::uint64_t data = 0;
   std::uint64_t messages = 0;
+  std::uint64_t compressions = 0;
+  std::uint64_t deflated = 0;
+  std::uint64_t inflated = 0;
   std::uint64_t anomalies = 0;
   std::uint64_t literal_octets = 0;
   std::uint64_t opaque = 0;
@@ -43,6 +46,11 @@ struct EventCount final : imap::Observer {
   void on_literal(imap::Direction, std::size_t octets) noexcept override { literal_octets += octets; }
   void on_messages(imap::MessageOperation, std::size_t count) noexcept override { messages += count; }
   void on_provider_signal(imap::ProviderSignal) noexcept override {}
+  void on_compress(imap::CompressResult) noexcept override { ++compressions; }
+  void on_inflated(imap::Direction, std::size_t from, std::size_t to) noexcept override {
+    deflated += from;
+    inflated += to;
+  }
   void on_anomaly(imap::Anomaly) noexcept override { ++anomalies; }
   void on_opaque(imap::OpaqueReason) noexcept override { ++opaque; }
   void on_capability_removed() noexcept override { ++words_removed; }

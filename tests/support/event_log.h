@@ -1,6 +1,7 @@
 // An imap::Observer that writes down what it hears, one line per event, to compare and to read.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,9 @@ class EventLog final : public imap::Observer {
   std::vector<std::string> first_responses;  // "COMMAND seconds"
   std::vector<std::string> durations;        // "COMMAND RESULT seconds", "-" for none; "idle seconds"
   std::vector<std::string> data;             // keywords of untagged data, messages, provider signals
+
+  std::array<std::size_t, imap::direction_count> deflated{};  // octets by direction
+  std::array<std::size_t, imap::direction_count> inflated{};
 
   void on_status(const imap::Status& status) noexcept override {
     std::string members;
@@ -65,6 +69,11 @@ class EventLog final : public imap::Observer {
     data.push_back(std::string(name(operation)) + " " + std::to_string(messages));
   }
   void on_provider_signal(imap::ProviderSignal signal) noexcept override { data.emplace_back(name(signal)); }
+  void on_compress(imap::CompressResult result) noexcept override { add({"compress", name(result)}); }
+  void on_inflated(imap::Direction direction, std::size_t deflated, std::size_t inflated) noexcept override {
+    this->deflated[static_cast<std::size_t>(direction)] += deflated;
+    this->inflated[static_cast<std::size_t>(direction)] += inflated;
+  }
   void on_anomaly(imap::Anomaly anomaly) noexcept override {
     add({"anomaly", side(imap::side(anomaly)), name(anomaly)});
   }
