@@ -136,6 +136,7 @@ struct Limits {
   unsigned sessions_per_upstream = 0;  // of each upstream
   unsigned handshakes = 0;             // TLS handshakes of clients at once, per listener
   unsigned handshakes_per_second = 0;  // new connections to a TLS listener
+  unsigned inflated_sessions = 1000;   // that use COMPRESS and are read, 86 KiB each; more go on unread; 0: none is
   std::uint64_t relay_buffers =
       256 << 20;             // octets: what sessions may keep, all together, of what a peer does not take
   std::uint64_t memory = 0;  // octets resident; 0: what the system allows this process, if anything

@@ -251,6 +251,7 @@ Fields Reader::limits(Limits& out) {
       {"sessions_per_upstream", count(out.sessions_per_upstream)},
       {"handshakes", count(out.handshakes)},
       {"handshakes_per_second", count(out.handshakes_per_second)},
+      {"inflated_sessions", count(out.inflated_sessions)},
       {"relay_buffers", value(out.relay_buffers, parse_size, size_expected)},
       {"memory", value(out.memory, parse_size, size_expected)},
   };

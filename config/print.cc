@@ -127,6 +127,7 @@ void put(YAML::Emitter& out, const Limits& limits) {
   put(out, "sessions_per_upstream", limits.sessions_per_upstream);
   put(out, "handshakes", limits.handshakes);
   put(out, "handshakes_per_second", limits.handshakes_per_second);
+  put(out, "inflated_sessions", limits.inflated_sessions);
   put(out, "relay_buffers", std::string_view(size_to_string(limits.relay_buffers)));
   put(out, "memory", std::string_view(size_to_string(limits.memory)));
   out << YAML::EndMap;

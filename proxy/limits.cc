@@ -88,6 +88,7 @@ void MemoryWatch::look(std::uint64_t resident) noexcept {
 
 Limits::Limits(const config::Limits& config, const std::vector<bool>& tls_listeners, std::size_t upstreams)
     : memory(config.memory != 0 ? config.memory : memory_limit_of_system()),
+      inflated(config.inflated_sessions),
       config_(config),
       listeners_(tls_listeners.size()),
       upstreams_(upstreams) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "proxy/imap/deflate_tap.h"
 #include "proxy/net.h"
 #include "proxy/observer.h"
 
@@ -92,6 +93,7 @@ class Limits {
   void release(Slots& slots, std::size_t listener, std::size_t upstream, const IpEndpoint& client) noexcept;
 
   MemoryWatch memory;
+  imap::InflatedSessions inflated;  // asked when a session is compressed, which goes on unread beyond it
 
  private:
   struct Listener {

@@ -13,8 +13,8 @@ constexpr int reads_per_turn = 4;
 // The others wait meanwhile: what is dearest to read costs 20 ns an octet, this much of it 5 ms.
 constexpr std::size_t octets_per_turn = 256 * 1024;
 
-constexpr std::uint32_t quantum_limit(imap::Direction direction) noexcept {
-  return direction == imap::Direction::server_to_client ? max_quantum : min_quantum;
+constexpr std::uint32_t quantum_limit(const Flow& flow, imap::Direction direction) noexcept {
+  return direction == imap::Direction::server_to_client && !flow.compressed ? max_quantum : min_quantum;
 }
 
 // False when the sink is full.
@@ -41,6 +41,7 @@ Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuf
   std::size_t octets = 0;
   for (int reads = 0; reads < reads_per_turn && octets < octets_per_turn; ++reads) {
     if (flow.end != Io::again || !from.may_read()) return Pumped::idle;
+    flow.quantum = std::min(flow.quantum, quantum_limit(flow, direction));
     const std::span<char> room = buffers.scratch(std::min(flow.quantum, buffers.budget.largest_quantum()));
     const TimePoint start = timed ? std::chrono::steady_clock::now() : TimePoint{};
     const Leg::Read got = from.read(room);
@@ -56,7 +57,8 @@ Pumped pump(Flow& flow, imap::Direction direction, Leg& from, Leg& to, ThreadBuf
     // Records without payload: they cost what the next reads would.
     if (got.octets == 0 && got.status == Io::again && from.may_read()) break;
     octets += got.octets;
-    if (got.octets == flow.quantum) flow.quantum = std::min(flow.quantum * 2, quantum_limit(direction));
+    if (flow.compressed && got.octets > 0) break;
+    if (got.octets == flow.quantum) flow.quantum = std::min(flow.quantum * 2, quantum_limit(flow, direction));
   }
   return Pumped::more;
 }

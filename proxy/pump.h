@@ -28,10 +28,11 @@ class Tap {
 // One direction of a session.
 struct Flow {
   std::uint32_t quantum =
-      min_quantum;       // what one read takes: doubled while all leaves at once, small after a full socket
-  Io end = Io::again;    // how the source ended; again: it has not
-  bool discard = false;  // the sink is gone: what the source still sends is read and dropped
-  bool closed = false;   // the end has been handed on
+      min_quantum;          // what one read takes: doubled while all leaves at once, small after a full socket
+  Io end = Io::again;       // how the source ended; again: it has not
+  bool discard = false;     // the sink is gone: what the source still sends is read and dropped
+  bool closed = false;      // the end has been handed on
+  bool compressed = false;  // small reads, one a turn: each may inflate to much more, and is read then
 };
 
 enum class Pumped : std::uint8_t {

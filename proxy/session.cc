@@ -123,12 +123,18 @@ std::span<char> Session::observe(Direction direction, std::span<char> octets) no
   if (!snapshot_->listeners[listener_].observe) return octets;  // the off switch: no parser sees them
   if (direction == Direction::client_to_server) {
     tracker_.client(octets, now());
+    note_compression();
     return octets;
   }
   const std::span<char> out = tracker_.server(octets, now());
+  note_compression();
   held_since_ = tracker_.holds_octets() ? now() : TimePoint{};
   if (context_.rules.findings != context_.told) tell_findings();
   return out;
+}
+
+void Session::note_compression() noexcept {
+  for (Flow& each : flows_) each.compressed = tracker_.compressed();
 }
 
 // Once per upstream, whichever worker sees it first.

@@ -108,6 +108,8 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
   void on_messages(imap::MessageOperation operation, std::size_t messages) noexcept override;
   void on_provider_signal(imap::ProviderSignal signal) noexcept override;
+  void on_compress(imap::CompressResult result) noexcept override;
+  void on_inflated(imap::Direction direction, std::size_t deflated, std::size_t inflated) noexcept override;
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
   void on_opaque(imap::OpaqueReason reason) noexcept override;
   void on_capability_removed() noexcept override;
@@ -161,6 +163,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void watch_greeting();
   void settle(imap::Direction direction, Leg& to);
   void note_end(imap::Direction direction, Io end);
+  void note_compression() noexcept;
   void tell_findings();
   bool half_closed(imap::Direction direction) const noexcept;
   void flush_held();

@@ -72,6 +72,12 @@ void Session::on_provider_signal(imap::ProviderSignal signal) noexcept {
   context_.imap_observer->on_provider_signal(signal);
 }
 
+void Session::on_compress(imap::CompressResult result) noexcept { context_.imap_observer->on_compress(result); }
+
+void Session::on_inflated(imap::Direction direction, std::size_t deflated, std::size_t inflated) noexcept {
+  context_.imap_observer->on_inflated(direction, deflated, inflated);
+}
+
 void Session::on_anomaly(imap::Anomaly anomaly) noexcept { context_.imap_observer->on_anomaly(anomaly); }
 
 void Session::on_opaque(imap::OpaqueReason reason) noexcept { context_.imap_observer->on_opaque(reason); }

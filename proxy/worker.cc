@@ -121,9 +121,10 @@ Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint
       load_(load),
       peers_(peers),
       tags_(lent_tag_blocks),
+      inflaters_(limits.inflated),
       contexts_(std::move(contexts)),
       last_session_id_(std::uint64_t{number} << session_id_worker_shift) {
-  for (ListenerContext& each : contexts_) each.tracker = {&tags_, &each.rules, tag_key};
+  for (ListenerContext& each : contexts_) each.tracker = {&tags_, &each.rules, tag_key, &inflaters_};
 }
 
 Worker::~Worker() = default;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/event_loop.h"
+#include "proxy/imap/deflate_tap.h"
 #include "proxy/imap/tag_pool.h"
 #include "proxy/limits.h"
 #include "proxy/session.h"
@@ -94,6 +95,7 @@ class Worker {
   Load& load_;
   std::vector<std::unique_ptr<Worker>>& peers_;
   imap::TagPool tags_;
+  imap::DeflateTaps inflaters_;
   std::vector<ListenerContext> contexts_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::vector<std::vector<UpstreamTicket>> tickets_;  // by upstream and server

@@ -67,7 +67,7 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
     ++keys;
     EXPECT_THAT(documented.str(), HasSubstr(line.substr(start, colon - start + 1))) << line;
   }
-  EXPECT_EQ(keys, 52);
+  EXPECT_EQ(keys, 53);
 }
 
 TEST(Load, EveryKeySetsItsField) {
@@ -99,7 +99,7 @@ workers: 8
 timeouts: {handshake: 1s, connect: 2s, greeting: 3s, preauth: 5s, idle: 31min, stall: 4min, half_close: 500ms,
            drain: 1h, keepalive: 6s}
 limits: {sessions: 1, sessions_per_network: 2, sessions_per_upstream: 3, handshakes: 4, handshakes_per_second: 5,
-         relay_buffers: 6MiB, memory: 1GiB}
+         inflated_sessions: 7, relay_buffers: 6MiB, memory: 1GiB}
 log: {level: debug, sessions: false, client_address: hashed}
 )",
                                   "f.yaml");
@@ -149,6 +149,7 @@ log: {level: debug, sessions: false, client_address: hashed}
                      .sessions_per_upstream = 3,
                      .handshakes = 4,
                      .handshakes_per_second = 5,
+                     .inflated_sessions = 7,
                      .relay_buffers = 6 << 20,
                      .memory = 1 << 30};
   expected.log_level = LogLevel::debug;

@@ -137,6 +137,20 @@ TEST_F(Pump, TheClientIsReadInSmallSteps) {
   EXPECT_LE(tap_.largest, min_quantum);
 }
 
+// Each of its reads may come out a thousand times as large.
+TEST_F(Pump, ACompressedSessionIsReadInSmallStepsOneATurn) {
+  flow_.quantum = max_quantum;
+  flow_.compressed = true;
+  test::write_all(source_.get(), std::string(5 * min_quantum, 'z'));
+  for (std::size_t turn = 1; turn <= 5; ++turn) {
+    EXPECT_EQ(run(), Pumped::more);
+    EXPECT_EQ(tap_.total, turn * min_quantum);
+    read_all(sink_.get());
+  }
+  EXPECT_EQ(run(), Pumped::idle);
+  EXPECT_EQ(tap_.largest, min_quantum);
+}
+
 TEST_F(Pump, ClientOctetsAreCleansedFromTheBuffer) {
   test::write_all(source_.get(), "a LOGIN user canary-password\r\n");
   run(Direction::client_to_server);
