@@ -56,6 +56,8 @@ class Observer {
   virtual void on_opaque(OpaqueReason reason) noexcept = 0;
   // A word was taken out of a list of capabilities.
   virtual void on_capability_removed() noexcept = 0;
+  // The client's request for multiplexing was taken out of its ID.
+  virtual void on_multiplex_removed() noexcept = 0;
   // Once, at the end of each session that saw a greeting.
   virtual void on_outcome(Outcome outcome) noexcept = 0;
 };

@@ -14,17 +14,17 @@ namespace {
 constexpr std::uint32_t max_first_line = 8192;
 
 // The conditions in the order of their enum, then keywords of data.
-constexpr std::array<std::string_view, 16> first_words = {
-    "OK",   "NO",   "BAD",    "PREAUTH", "BYE",    "CAPABILITY", "ENABLED", "FLAGS",
-    "LIST", "LSUB", "SEARCH", "ESEARCH", "STATUS", "VANISHED",   "ID",      "LANGUAGE",
+constexpr std::array<std::string_view, 17> first_words = {
+    "OK",   "NO",     "BAD",     "PREAUTH", "BYE",      "CAPABILITY", "ENABLED",  "FLAGS",     "LIST",
+    "LSUB", "SEARCH", "ESEARCH", "STATUS",  "VANISHED", "ID",         "LANGUAGE", "MULTIPLEX",
 };
-// What those keywords count as; the last two are known because a server may say them before login.
+// What those keywords count as; the last three are known because a server may say them before login.
 constexpr std::array<DataKeyword, first_words.size() - condition_count> first_keywords = {
     DataKeyword::capability, DataKeyword::enabled, DataKeyword::flags,   DataKeyword::list,
     DataKeyword::lsub,       DataKeyword::search,  DataKeyword::esearch, DataKeyword::status,
-    DataKeyword::vanished,   DataKeyword::other,   DataKeyword::other,
+    DataKeyword::vanished,   DataKeyword::other,   DataKeyword::other,   DataKeyword::other,
 };
-constexpr std::size_t before_login_words = 2;
+constexpr std::size_t before_login_words = 3;
 constexpr std::array<std::string_view, 4> numbered_words = {"EXISTS", "RECENT", "EXPUNGE", "FETCH"};
 constexpr std::array<DataKeyword, 4> numbered_keywords = {DataKeyword::exists, DataKeyword::recent,
                                                           DataKeyword::expunge, DataKeyword::fetch};
@@ -232,6 +232,7 @@ ResponseScanner::Step ResponseScanner::end_word(char octet) noexcept {
   if (found < first_words.size() && line_.shape == ResponseShape::data) {
     line_.keyword = first_keywords[found - condition_count];
     line_.before_login = line_.keyword == DataKeyword::capability || found >= first_words.size() - before_login_words;
+    line_.multiplex = found == first_words.size() - 1;
     to_body();
     return line_.keyword == DataKeyword::capability && octet == ' ' ? Step::list : Step::leave;
   }

@@ -45,7 +45,8 @@ struct ResponseLine {
   Condition condition = Condition::ok;  // if has_condition
   ResponseCode code = ResponseCode::none;
   DataKeyword keyword = DataKeyword::other;
-  bool before_login = false;  // data that a server may send before login: CAPABILITY, ID, LANGUAGE
+  bool before_login = false;  // data that a server may send before login: CAPABILITY, ID, LANGUAGE, MULTIPLEX
+  bool multiplex = false;     // MULTIPLEX: the answer of Dovecot to an ID that asks for it
   bool message = false;       // a literal with message data was announced
   bool code_unclosed = false;
   bool missing_space = false;  // after the condition, the code or `+`

@@ -84,6 +84,7 @@ void SessionTracker::answer_latest() noexcept {
   latest_ = Latest::none;
   if (commands_.waiting()) {
     commands_.reject();
+    multiplex_.start();
   } else if (commands_.command_open()) {
     observer_.on_anomaly(Anomaly::early_completion);
     commands_.answered();
@@ -186,6 +187,13 @@ bool SessionTracker::only_idle_outstanding() const noexcept {
     if (outstanding_[index].command != Command::idle) return false;
   }
   return true;
+}
+
+bool SessionTracker::is_outstanding(Command command) const noexcept {
+  for (std::size_t index = 0; index < outstanding_.size(); ++index) {
+    if (outstanding_[index].command == command) return true;
+  }
+  return false;
 }
 
 Outcome SessionTracker::outcome() const noexcept {

@@ -21,6 +21,7 @@
 #include "proxy/imap/event.h"
 #include "proxy/imap/first_response.h"
 #include "proxy/imap/inflater.h"
+#include "proxy/imap/multiplex_filter.h"
 #include "proxy/imap/observer.h"
 #include "proxy/imap/outstanding_table.h"
 #include "proxy/imap/response_scanner.h"
@@ -46,16 +47,27 @@ class SessionTracker {
 
   // Octets in the order in which they were read. Views are only used during the call.
   void client(std::span<const char> octets, TimePoint now) noexcept;
+  // The same, and returns what is to be forwarded: see server(). Something is held back or taken out only after
+  // take_out_multiplex().
+  std::span<char> pass_client(std::span<char> octets, TimePoint now) noexcept;
+  // The client is trusted to mean itself when it asks for multiplexing: it shall not get it, so that the session can be
+  // read (multiplex_filter.h).
+  void take_out_multiplex() noexcept { take_out_multiplex_ = true; }
   // Returns what is to be forwarded: `octets` itself, or less where capability words were taken out, or up to
   // capability_headroom octets more, in front, where octets held back before come out. The caller leaves that many
   // writable octets free in front of `octets`.
   std::span<char> server(std::span<char> octets, TimePoint now) noexcept;
   // The greeting has been read by someone else and is not among the octets of server(). Before the first of them.
   void adopt_greeting(const ResponseLine& greeting, TimePoint now) noexcept;
-  // Octets of an unfinished capability word are held back since the last server(); after 1 s without more the caller
-  // takes them with release_held() and forwards them. The view is valid until the next call.
-  bool holds_octets() const noexcept { return filter_.holds(); }
-  std::span<const char> release_held() noexcept { return filter_.release(); }
+  // Octets of an unfinished capability word, or of the pair of an ID, are held back since the last server() or
+  // pass_client(); after 1 s without more the caller takes them with release_held() and forwards them. The view is
+  // valid until the next call.
+  bool holds_octets(Direction direction) const noexcept {
+    return direction == Direction::server_to_client ? filter_.holds() : multiplex_.holds();
+  }
+  std::span<const char> release_held(Direction direction) noexcept {
+    return direction == Direction::server_to_client ? filter_.release() : multiplex_.release();
+  }
   // Reads no more; the bytes flow on.
   void go_opaque(OpaqueReason reason) noexcept;
   // The session is over: commands still outstanding are aborted, the outcome is told. Call once, last.
@@ -84,7 +96,9 @@ class SessionTracker {
   enum class LoginTrouble : std::uint8_t { none, rejected, failed };
 
   // session_tracker_client.cc
-  void read_client(std::span<const char> octets) noexcept;
+  void hear_client(std::span<const char> octets, TimePoint now, FilterOutput* output) noexcept;
+  void read_client(std::span<const char> octets, FilterOutput* output) noexcept;
+  void filter_client(std::span<const char> octets, CommandScanner::Token token, FilterOutput* output) noexcept;
   void on_client(CommandScanner::Token token, std::size_t octets) noexcept;
   void on_client_line() noexcept;
   void client_part_anomalies() noexcept;
@@ -137,6 +151,7 @@ class SessionTracker {
   void authenticated() noexcept;
   void update_state() noexcept;
   bool only_idle_outstanding() const noexcept;
+  bool is_outstanding(Command command) const noexcept;
   Outcome outcome() const noexcept;
 
   Observer& observer_;
@@ -145,6 +160,7 @@ class SessionTracker {
   ResponseScanner responses_;
   CommandScanner commands_;
   CapabilityFilter filter_;
+  MultiplexFilter multiplex_;
   std::unique_ptr<Inflater> inflater_;  // while a side is deflated
   TimePoint now_{};
   TimePoint last_client_{};  // when the client last sent something; at first, when the session was first fed
@@ -172,11 +188,12 @@ class SessionTracker {
   bool tag_outstanding_ : 1 = false;     // the tag of the server's line was outstanding when it was read
   bool first_client_octet_ : 1 = false;  // the next octet tells whether a SASL layer was put on
   bool first_server_octet_ : 1 = false;
+  bool take_out_multiplex_ : 1 = false;
   bool compress_pending_ : 1 = false;  // the client's last command is COMPRESS, whole and not answered
   bool compress_overrun_ : 1 = false;  // … and the client has not waited
 };
 
 // The idle cost of a session (PERFORMANCE.md): state of both directions, 4 commands, 64 held octets.
-static_assert(sizeof(SessionTracker) <= 448);
+static_assert(sizeof(SessionTracker) <= 480);
 
 }  // namespace imapmeter::imap

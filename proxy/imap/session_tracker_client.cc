@@ -3,26 +3,46 @@
 
 namespace imapmeter::imap {
 
-void SessionTracker::client(std::span<const char> octets, TimePoint now) noexcept {
+void SessionTracker::client(std::span<const char> octets, TimePoint now) noexcept { hear_client(octets, now, nullptr); }
+
+std::span<char> SessionTracker::pass_client(std::span<char> octets, TimePoint now) noexcept {
+  FilterOutput output(octets);
+  hear_client(octets, now, &output);
+  return output.finish(octets.data() + octets.size());
+}
+
+void SessionTracker::hear_client(std::span<const char> octets, TimePoint now, FilterOutput* output) noexcept {
   fed_ = true;
   last_client_ = now;
   if (first_client_octet_ && !octets.empty()) {
     first_client_octet_ = false;
     if (octets.front() == '\0') go_opaque(OpaqueReason::sasl_layer);
   }
+  const bool unfiltered = opaque_ || ever_authenticated_;
+  if (unfiltered && output != nullptr && multiplex_.holds()) output->put_in_front(multiplex_.release());
   if (inflating(Direction::client_to_server) && !octets.empty()) {
     octets = octets.subspan(inflate(Direction::client_to_server, octets));
   }
-  read_client(octets);
+  read_client(octets, output);
 }
 
-void SessionTracker::read_client(std::span<const char> octets) noexcept {
+void SessionTracker::read_client(std::span<const char> octets, FilterOutput* output) noexcept {
   while (!octets.empty() && !opaque_) {
     if (compress_pending_) octets_before_answer();
     const CommandScanner::Scan scan = commands_.scan(octets, context_.tag_key);
+    if (take_out_multiplex_ && !ever_authenticated_) filter_client(octets.first(scan.taken), scan.token, output);
     octets = octets.subspan(scan.taken);
     on_client(scan.token, scan.taken);
   }
+}
+
+void SessionTracker::filter_client(std::span<const char> octets, CommandScanner::Token token,
+                                   FilterOutput* output) noexcept {
+  if (output == nullptr || commands_.line().command != Command::id || token == CommandScanner::Token::literal) return;
+  const std::size_t pairs = multiplex_.take(octets, *output);
+  for (std::size_t i = 0; i < pairs; ++i) observer_.on_multiplex_removed();
+  const bool line = token == CommandScanner::Token::line || token == CommandScanner::Token::next_line;
+  if (line && !commands_.command_open()) multiplex_.start();
 }
 
 void SessionTracker::on_client(CommandScanner::Token token, std::size_t octets) noexcept {

@@ -48,7 +48,7 @@ void SessionTracker::read_inflated(Direction direction, std::span<char> octets) 
     read_server(octets, unchanged);
     return;
   }
-  read_client(octets);
+  read_client(octets, nullptr);
   if (inflater_) inflater_->wipe();
 }
 

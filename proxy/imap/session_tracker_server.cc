@@ -253,6 +253,8 @@ void SessionTracker::on_data(const ResponseLine& line) noexcept {
   if (line.message) observer_.on_messages(MessageOperation::fetched, 1);
   // what RFC 9051, RFC 2971 and RFC 5255 let a server say before login
   if (!line.before_login && !ever_authenticated_) observer_.on_anomaly(Anomaly::data_before_auth);
+  // several streams in one from here on
+  if (line.multiplex && is_outstanding(Command::id)) go_opaque(OpaqueReason::multiplex);
 }
 
 void SessionTracker::on_untagged(const ResponseLine& line) noexcept {

@@ -18,6 +18,7 @@ inline Heard hear(const Conversation& talk, const imap::CapabilityRules& rules =
     const Heard heard = listen(talk, split, rules);
     EXPECT_EQ(heard.events, whole.events) << "split: " << split.text();
     EXPECT_EQ(heard.to_client, whole.to_client) << "split: " << split.text();
+    EXPECT_EQ(heard.to_server, whole.to_server) << "split: " << split.text();
     EXPECT_EQ(heard.first_responses, whole.first_responses) << "split: " << split.text();
     EXPECT_EQ(heard.durations, whole.durations) << "split: " << split.text();
     EXPECT_EQ(heard.logins, whole.logins) << "split: " << split.text();

@@ -198,7 +198,7 @@ class Live : public testing::Test {
   }
   void client(const std::string& octets) { tracker_.client(octets, {}); }
   std::string release() {
-    const auto held = tracker_.release_held();
+    const auto held = tracker_.release_held(imap::Direction::server_to_client);
     return {held.data(), held.size()};
   }
 
@@ -255,13 +255,13 @@ TEST_F(Live, Questions) {
 
 TEST_F(Live, HeldOctetsComeOut) {
   EXPECT_EQ(server("* OK [CAPABILITY IMAP4rev1 STAR"), "* OK [CAPABILITY IMAP4rev1");
-  EXPECT_TRUE(tracker_.holds_octets());
+  EXPECT_TRUE(tracker_.holds_octets(imap::Direction::server_to_client));
   EXPECT_EQ(release(), " STAR");
-  EXPECT_FALSE(tracker_.holds_octets());
+  EXPECT_FALSE(tracker_.holds_octets(imap::Direction::server_to_client));
   EXPECT_EQ(release(), "");
   EXPECT_EQ(server("TTLS STARTTLS IDLE] x\r\n"), "TTLS IDLE] x\r\n");  // the cut word had gone out already
   server("* CAPABILITY ");
-  EXPECT_TRUE(tracker_.holds_octets());
+  EXPECT_TRUE(tracker_.holds_octets(imap::Direction::server_to_client));
   tracker_.go_opaque(imap::OpaqueReason::disabled);
   EXPECT_EQ(server("STARTTLS\r\n"), " STARTTLS\r\n");
 }

@@ -56,6 +56,7 @@ struct Conversation {
     std::chrono::seconds later{0};  // time that passes before it
   };
   std::vector<Step> steps;
+  bool take_out_multiplex = false;
   std::size_t prelude_events = 0;  // events of a beginning that a test does not want to repeat
 
   Conversation& client(std::string octets) { return add(imap::Direction::client_to_server, std::move(octets)); }
@@ -81,6 +82,7 @@ struct Conversation {
 struct Heard {
   std::vector<std::string> events;
   std::string to_client;  // what server() gave out
+  std::string to_server;  // what pass_client() gave out
   imap::CapabilityFindings findings;
   std::vector<std::string> first_responses;
   std::vector<std::string> durations;
@@ -103,6 +105,7 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   imap::TrackerContext context{&pool, &rules, tag_key, &taps};
   Heard heard;
   imap::SessionTracker tracker(log, context);
+  if (talk.take_out_multiplex) tracker.take_out_multiplex();
   std::minstd_rand dice(split.seed);
   std::vector<char> room;
   imap::TimePoint now{};
@@ -115,7 +118,8 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
       room.insert(room.end(), step.octets.data() + done, step.octets.data() + done + size);
       const std::span<char> octets = std::span(room).subspan(imap::capability_headroom);
       if (step.direction == imap::Direction::client_to_server) {
-        tracker.client(octets, now);
+        const std::span<char> out = tracker.pass_client(octets, now);
+        heard.to_server.append(out.data(), out.size());
       } else {
         const std::span<char> out = tracker.server(octets, now);
         heard.to_client.append(out.data(), out.size());
@@ -124,8 +128,10 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
       position += size;
     }
   }
-  const std::span<const char> held = tracker.release_held();
+  const std::span<const char> held = tracker.release_held(imap::Direction::server_to_client);
   heard.to_client.append(held.data(), held.size());
+  const std::span<const char> held_up = tracker.release_held(imap::Direction::client_to_server);
+  heard.to_server.append(held_up.data(), held_up.size());
   tracker.finish(now);
   heard.events = std::move(log.lines);
   heard.first_responses = std::move(log.first_responses);

@@ -16,6 +16,7 @@ struct EventCount final : imap::Observer {
   std::uint64_t data = 0;
   std::uint64_t messages = 0;
   std::uint64_t compressions = 0;
+  std::uint64_t multiplex_removed = 0;
   std::uint64_t deflated = 0;
   std::uint64_t inflated = 0;
   std::uint64_t anomalies = 0;
@@ -54,6 +55,7 @@ struct EventCount final : imap::Observer {
   void on_anomaly(imap::Anomaly) noexcept override { ++anomalies; }
   void on_opaque(imap::OpaqueReason) noexcept override { ++opaque; }
   void on_capability_removed() noexcept override { ++words_removed; }
+  void on_multiplex_removed() noexcept override { ++multiplex_removed; }
   void on_outcome(imap::Outcome) noexcept override { ++outcomes; }
 };
 

@@ -79,6 +79,7 @@ class EventLog final : public imap::Observer {
   }
   void on_opaque(imap::OpaqueReason reason) noexcept override { add({"opaque", name(reason)}); }
   void on_capability_removed() noexcept override { add({"capability_removed"}); }
+  void on_multiplex_removed() noexcept override { add({"multiplex_removed"}); }
   void on_outcome(imap::Outcome outcome) noexcept override { add({"outcome", name(outcome)}); }
 
  private:
