@@ -75,6 +75,8 @@ struct Listener {
   Capabilities capabilities = Capabilities::auto_;
   // Not empty: each connection begins with a PROXY header, and only these networks may send one.
   std::vector<Network> proxy_protocol = {};
+  std::vector<Network> trusted_networks =
+      {};               // Dovecot proxies: what they ask for in ID so as to multiplex is taken out
   bool observe = true;  // false: relayed and not read
 
   bool operator==(const Listener&) const = default;

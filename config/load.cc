@@ -192,6 +192,7 @@ Fields Reader::listener(Listener& out) {
       {"upstream", text(out.upstream, "the name of one of the upstreams")},
       {"capabilities", value(out.capabilities, parse_capabilities, capabilities_expected)},
       {"proxy_protocol", values(out.proxy_protocol, parse_network, network_expected)},
+      {"trusted_networks", values(out.trusted_networks, parse_network, network_expected)},
       {"observe", value(out.observe, parse_on_off, on_off_expected)},
   };
 }

@@ -27,6 +27,12 @@ void put_or_none(YAML::Emitter& out, const char* key, milliseconds duration) {
 }
 
 // A key whose value may not be empty in the file is left out where it is.
+void put_unless_empty(YAML::Emitter& out, const char* key, const std::vector<Network>& networks) {
+  if (networks.empty()) return;
+  out << YAML::Key << key << YAML::Value << YAML::BeginSeq;
+  for (const Network& network : networks) out << YAML::DoubleQuoted << to_string(network);
+  out << YAML::EndSeq;
+}
 void put_unless_empty(YAML::Emitter& out, const char* key, const std::string& text) {
   if (!text.empty()) put(out, key, text);
 }
@@ -71,11 +77,8 @@ void put(YAML::Emitter& out, const Listener& listener) {
   }
   put(out, "upstream", listener.upstream);
   put(out, "capabilities", name(listener.capabilities));
-  if (!listener.proxy_protocol.empty()) {
-    out << YAML::Key << "proxy_protocol" << YAML::Value << YAML::BeginSeq;
-    for (const Network& network : listener.proxy_protocol) out << YAML::DoubleQuoted << to_string(network);
-    out << YAML::EndSeq;
-  }
+  put_unless_empty(out, "proxy_protocol", listener.proxy_protocol);
+  put_unless_empty(out, "trusted_networks", listener.trusted_networks);
   put(out, "observe", std::string_view(listener.observe ? "on" : "off"));
   out << YAML::EndMap;
 }

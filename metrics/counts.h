@@ -77,6 +77,9 @@ struct Counts {
   Table<T, imap::direction_count> literal_bytes{};
   Table<T, proxy::authored_count> authored{};
   Table<T, imap::opaque_reason_count> opaque{};
+  Table<T, imap::compress_result_count> compress_attempts{};
+  Table<T, imap::direction_count> deflated_bytes{};
+  Table<T, imap::direction_count> inflated_bytes{};
   Table<T, imap::anomaly_count> anomalies{};
   Table<T, proxy::side_count, proxy::handshake_result_count> handshakes{};   // `ok` stays 0: see the next line
   Table<T, proxy::side_count, proxy::tls_version_count, 2> handshakes_ok{};  // by version and by whether resumed
@@ -136,6 +139,9 @@ inline void add(Totals& to, const Counts<Cell>& from) noexcept {
   add(to.literal_bytes, from.literal_bytes);
   add(to.authored, from.authored);
   add(to.opaque, from.opaque);
+  add(to.compress_attempts, from.compress_attempts);
+  add(to.deflated_bytes, from.deflated_bytes);
+  add(to.inflated_bytes, from.inflated_bytes);
   add(to.anomalies, from.anomalies);
   add(to.handshakes, from.handshakes);
   add(to.handshakes_ok, from.handshakes_ok);

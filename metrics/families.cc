@@ -95,12 +95,23 @@ void sessions(FamilyWriter& out, const Snapshot& all) {
   out.counter("imapmeter_opaque_sessions_total",
               "Sessions that are relayed but no longer read, by why; none of their later responses is counted.");
   by<imap::OpaqueReason>(out, all, "reason", &Totals::opaque);
+
+  out.counter("imapmeter_compress_attempts_total",
+              "COMPRESS by what became of it: active (OK), refused (NO, BAD), aborted (no answer).");
+  by<imap::CompressResult>(out, all, "result", &Totals::compress_attempts);
 }
 
 void octets(FamilyWriter& out, const Snapshot& all) {
   out.counter("imapmeter_bytes_total",
               "Octets relayed, as accepted by the receiving side: TLS removed, compression not, our own octets not.");
   by<imap::Direction>(out, all, "direction", &Totals::bytes);
+
+  out.counter("imapmeter_deflated_bytes_total",
+              "Octets that passed under COMPRESS and were read; they are among imapmeter_bytes_total.");
+  by<imap::Direction>(out, all, "direction", &Totals::deflated_bytes);
+
+  out.counter("imapmeter_inflated_bytes_total", "What the octets of imapmeter_deflated_bytes_total were inflated to.");
+  by<imap::Direction>(out, all, "direction", &Totals::inflated_bytes);
 
   out.counter("imapmeter_literal_bytes_total", "Octets of IMAP literals: message data rather than protocol.");
   by<imap::Direction>(out, all, "direction", &Totals::literal_bytes);

@@ -88,9 +88,18 @@ void Shard::on_provider_signal(imap::ProviderSignal signal) noexcept { counts_.p
 
 void Shard::on_anomaly(imap::Anomaly anomaly) noexcept { counts_.anomalies[at(anomaly)].add(1); }
 
+void Shard::on_compress(imap::CompressResult result) noexcept { counts_.compress_attempts[at(result)].add(1); }
+
+void Shard::on_inflated(imap::Direction direction, std::size_t deflated, std::size_t inflated) noexcept {
+  counts_.deflated_bytes[at(direction)].add(deflated);
+  counts_.inflated_bytes[at(direction)].add(inflated);
+}
+
 void Shard::on_opaque(imap::OpaqueReason reason) noexcept { counts_.opaque[at(reason)].add(1); }
 
 void Shard::on_capability_removed() noexcept { on_authored(proxy::Authored::capability_words); }
+
+void Shard::on_multiplex_removed() noexcept { on_authored(proxy::Authored::multiplex); }
 
 void Shard::on_outcome(imap::Outcome outcome) noexcept { counts_.outcomes[at(outcome)].add(1); }
 

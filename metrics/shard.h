@@ -38,8 +38,11 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_messages(imap::MessageOperation operation, std::size_t messages) noexcept override;
   void on_provider_signal(imap::ProviderSignal signal) noexcept override;
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
+  void on_compress(imap::CompressResult result) noexcept override;
+  void on_inflated(imap::Direction direction, std::size_t deflated, std::size_t inflated) noexcept override;
   void on_opaque(imap::OpaqueReason reason) noexcept override;
   void on_capability_removed() noexcept override;
+  void on_multiplex_removed() noexcept override;
   void on_outcome(imap::Outcome outcome) noexcept override;
 
   void on_accepted() noexcept override;

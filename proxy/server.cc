@@ -96,7 +96,7 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
   for (const config::Listener& each : config.listeners) {
     ListenerSettings settings{
         each.name,           nullptr,      index_of(config.upstreams, each.upstream), each.capabilities,
-        each.proxy_protocol, each.observe, each.tls == config::Tls::starttls};
+        each.proxy_protocol, each.observe, each.tls == config::Tls::starttls,         each.trusted_networks};
     if (each.tls != config::Tls::none) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
     for (const config::Address& bind : each.binds)

@@ -121,20 +121,12 @@ void Session::start_relay() {
 std::span<char> Session::observe(Direction direction, std::span<char> octets) noexcept {
   (direction == Direction::client_to_server ? client_spoke_ : relayed_) = true;
   if (!snapshot_->listeners[listener_].observe) return octets;  // the off switch: no parser sees them
-  if (direction == Direction::client_to_server) {
-    tracker_.client(octets, now());
-    note_compression();
-    return octets;
-  }
-  const std::span<char> out = tracker_.server(octets, now());
-  note_compression();
-  held_since_ = tracker_.holds_octets() ? now() : TimePoint{};
+  const bool up = direction == Direction::client_to_server;
+  const std::span<char> out = up ? tracker_.pass_client(octets, now()) : tracker_.server(octets, now());
+  held_since_[static_cast<std::size_t>(direction)] = tracker_.holds_octets(direction) ? now() : TimePoint{};
+  for (Flow& each : flows_) each.compressed = tracker_.compressed();
   if (context_.rules.findings != context_.told) tell_findings();
   return out;
-}
-
-void Session::note_compression() noexcept {
-  for (Flow& each : flows_) each.compressed = tracker_.compressed();
 }
 
 // Once per upstream, whichever worker sees it first.
@@ -243,7 +235,7 @@ void Session::settle(Direction direction, Leg& to) {
     tell_connect(result);  // where the greeting was not whole
   }
   note_end(direction, ended.end);
-  if (direction == Direction::server_to_client) flush_held();
+  flush_held(direction);
   if (to.blocked() && !ended.discard) return;
   if (ended.end == Io::reset) {
     // RST destroys what the peer's system has not taken yet: wait until it has.
@@ -266,12 +258,13 @@ void Session::note_end(Direction direction, Io end) {
 
 bool Session::half_closed(Direction direction) const noexcept { return flow(direction).end != Io::again; }
 
-void Session::flush_held() {
-  if (!tracker_.holds_octets() || client_.blocked()) return;
-  held_since_ = TimePoint{};
-  const std::span<const char> held = tracker_.release_held();
-  const Io written = client_.write(held);
-  if (written == Io::ok || written == Io::again) moved(Direction::server_to_client, held.size());
+void Session::flush_held(Direction direction) {
+  Leg& to = direction == Direction::server_to_client ? client_ : upstream_;
+  if (!tracker_.holds_octets(direction) || to.blocked()) return;
+  held_since_[static_cast<std::size_t>(direction)] = TimePoint{};
+  const std::span<const char> held = tracker_.release_held(direction);
+  const Io written = to.write(held);
+  if (written == Io::ok || written == Io::again) moved(direction, held.size());
 }
 
 // --- the end -----------------------------------------------------------------------------------------------------

@@ -113,9 +113,11 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void on_anomaly(imap::Anomaly anomaly) noexcept override;
   void on_opaque(imap::OpaqueReason reason) noexcept override;
   void on_capability_removed() noexcept override;
+  void on_multiplex_removed() noexcept override;
   void on_outcome(imap::Outcome outcome) noexcept override;
 
   void advance();
+  bool client_is_in(const std::vector<config::Network>& networks) const noexcept;
   bool sender_is_trusted() const noexcept;
   void read_proxy_header();
   void refuse_proxy_header(const char* why);
@@ -163,10 +165,9 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void watch_greeting();
   void settle(imap::Direction direction, Leg& to);
   void note_end(imap::Direction direction, Io end);
-  void note_compression() noexcept;
   void tell_findings();
   bool half_closed(imap::Direction direction) const noexcept;
-  void flush_held();
+  void flush_held(imap::Direction direction);
 
   bool try_drain();
   void say_bye(std::string_view line);
@@ -202,9 +203,9 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   std::array<Flow, imap::direction_count> flows_;
   std::array<TimePoint, imap::direction_count> blocked_since_{};  // the epoch: not blocked
   TimePoint accepted_;
-  TimePoint state_since_;                    // in the relay: since the greeting, once there was one
-  TimePoint progress_;                       // the last time octets moved, or a direction ended
-  TimePoint held_since_{};                   // capability octets are held back; the epoch: none
+  TimePoint state_since_;                                      // in the relay: since the greeting, once there was one
+  TimePoint progress_;                                         // the last time octets moved, or a direction ended
+  std::array<TimePoint, imap::direction_count> held_since_{};  // octets are held back; the epoch: none
   std::chrono::nanoseconds connect_left_{};  // of timeouts.connect, for all addresses that are not tried yet
   ServerSet tried_ = 0;
   TimePoint drain_at_ = TimePoint::max();
@@ -227,6 +228,6 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   bool upstream_counted_ = false;
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
-static_assert(sizeof(Session) <= 808);
+static_assert(sizeof(Session) <= 848);
 
 }  // namespace imapmeter::proxy

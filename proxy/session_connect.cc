@@ -94,6 +94,7 @@ void Session::begin_client() {
   if (const auto refused = worker_.limits.admit_client(slots_, listener_, facts_->client, now()))
     return refuse(*refused);
   const ListenerSettings& listener = snapshot_->listeners[listener_];
+  if (client_is_in(listener.trusted_networks)) tracker_.take_out_multiplex();
   if (listener.tls == nullptr || listener.starttls) return dial();
   if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
   state_ = State::handshake;

@@ -58,7 +58,10 @@ void Session::connect_timed_out() {
 
 void Session::check_relay_deadlines() {
   const config::Timeouts& timeouts = snapshot_->timeouts;
-  if (held_since_ != TimePoint{} && now() >= held_since_ + longest_hold) flush_held();
+  for (const auto direction : {Direction::client_to_server, Direction::server_to_client}) {
+    const TimePoint held = held_since_[static_cast<std::size_t>(direction)];
+    if (held != TimePoint{} && now() >= held + longest_hold) flush_held(direction);
+  }
   settle(Direction::server_to_client, client_);
   settle(Direction::client_to_server, upstream_);
   if (state_ != State::relay) return;
@@ -121,8 +124,12 @@ TimePoint Session::next_deadline() const noexcept {
   }
   TimePoint next = std::min(preauth_deadline(), idle_deadline());
   if (!connect_told_) next = std::min(next, state_since_ + timeouts.greeting);
-  // Nothing can be let go while the client is full.
-  if (held_since_ != TimePoint{} && !client_.blocked()) next = std::min(next, held_since_ + longest_hold);
+  for (const auto direction : {Direction::client_to_server, Direction::server_to_client}) {
+    const TimePoint held = held_since_[static_cast<std::size_t>(direction)];
+    // Nothing can be let go while the receiver is full.
+    const bool full = (direction == Direction::server_to_client ? client_ : upstream_).blocked();
+    if (held != TimePoint{} && !full) next = std::min(next, held + longest_hold);
+  }
   for (const TimePoint since : blocked_since_)
     if (since != TimePoint{}) next = std::min(next, since + timeouts.stall);
   if (reason_) next = std::min(next, progress_ + timeouts.half_close);

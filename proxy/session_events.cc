@@ -84,6 +84,8 @@ void Session::on_opaque(imap::OpaqueReason reason) noexcept { context_.imap_obse
 
 void Session::on_capability_removed() noexcept { context_.imap_observer->on_capability_removed(); }
 
+void Session::on_multiplex_removed() noexcept { context_.imap_observer->on_multiplex_removed(); }
+
 void Session::on_outcome(imap::Outcome outcome) noexcept {
   facts_->outcome = outcome;
   context_.imap_observer->on_outcome(outcome);

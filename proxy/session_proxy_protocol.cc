@@ -13,12 +13,14 @@
 
 namespace imapmeter::proxy {
 
+bool Session::client_is_in(const std::vector<config::Network>& networks) const noexcept {
+  return std::any_of(networks.begin(), networks.end(),
+                     [this](const config::Network& each) { return contains(each, facts_->client); });
+}
+
 // A unix socket has no address: who may open its file may say who the client is.
 bool Session::sender_is_trusted() const noexcept {
-  const std::vector<config::Network>& trusted = snapshot_->listeners[listener_].proxy_senders;
-  return !facts_->client.known || std::any_of(trusted.begin(), trusted.end(), [this](const config::Network& each) {
-    return contains(each, facts_->client);
-  });
+  return !facts_->client.known || client_is_in(snapshot_->listeners[listener_].proxy_senders);
 }
 
 // Looks at the beginning of the connection and then takes the header alone: what follows it belongs to TLS or to IMAP.

@@ -46,9 +46,10 @@ struct ListenerSettings {
   std::shared_ptr<const ServerTls> tls;  // null: plaintext
   std::size_t upstream = 0;              // index into Snapshot::upstreams
   config::Capabilities capabilities = config::Capabilities::auto_;
-  std::vector<config::Network> proxy_senders = {};  // not empty: each connection begins with a PROXY header
-  bool observe = true;                              // false: relayed and not read
-  bool starttls = false;                            // TLS begins after STARTTLS
+  std::vector<config::Network> proxy_senders = {};     // not empty: each connection begins with a PROXY header
+  bool observe = true;                                 // false: relayed and not read
+  bool starttls = false;                               // TLS begins after STARTTLS
+  std::vector<config::Network> trusted_networks = {};  // what their clients ask for in ID to multiplex is taken out
 };
 
 struct Snapshot {

@@ -58,6 +58,7 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
   all.upstreams.front().ca = "ca.pem";
   all.upstreams.front().sources = {"192.0.2.1"};
   all.listeners.front().proxy_protocol = {*parse_network("10.0.0.0/8")};
+  all.listeners.front().trusted_networks = {*parse_network("10.0.0.5")};
   std::istringstream lines(to_yaml(all));
   int keys = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -67,7 +68,7 @@ TEST(Load, TheDocumentedFileHasEveryKey) {
     ++keys;
     EXPECT_THAT(documented.str(), HasSubstr(line.substr(start, colon - start + 1))) << line;
   }
-  EXPECT_EQ(keys, 53);
+  EXPECT_EQ(keys, 54);
 }
 
 TEST(Load, EveryKeySetsItsField) {
@@ -79,7 +80,7 @@ listeners:
     upstream: u
     capabilities: pass
   - {name: b, bind: ["imap://127.0.0.1:0", "imap://unix:/run/b"], upstream: u, observe: off,
-     proxy_protocol: [10.0.0.0/8, "2001:db8::/32"]}
+     proxy_protocol: [10.0.0.0/8, "2001:db8::/32"], trusted_networks: [192.0.2.7]}
   - {name: c, bind: "imaps://127.0.0.1:0", upstream: u, self_signed: /var/lib/x}
 upstreams:
   - name: u
@@ -115,6 +116,7 @@ log: {level: debug, sessions: false, client_address: hashed}
                          .binds = {{"127.0.0.1", 0}, {.path = "/run/b"}},
                          .upstream = "u",
                          .proxy_protocol = {*parse_network("10.0.0.0/8"), *parse_network("2001:db8::/32")},
+                         .trusted_networks = {*parse_network("192.0.2.7")},
                          .observe = false},
                         {.name = "c",
                          .binds = {{"127.0.0.1", 0}},

@@ -51,6 +51,8 @@ inline void drive_imap(Shard& shard) {
     shard.on_bytes(direction, 1);
   });
   for_each_value<imap::Anomaly>(imap::anomaly_count, [&](auto anomaly) { shard.on_anomaly(anomaly); });
+  for_each_value<imap::CompressResult>(imap::compress_result_count, [&](auto result) { shard.on_compress(result); });
+  for_each_value<imap::Direction>(imap::direction_count, [&](auto direction) { shard.on_inflated(direction, 1, 1); });
   for_each_value<imap::OpaqueReason>(imap::opaque_reason_count, [&](auto reason) { shard.on_opaque(reason); });
   for_each_value<imap::Outcome>(imap::outcome_count, [&](auto outcome) { shard.on_outcome(outcome); });
   for_each_value<imap::Command>(imap::command_count, [&](auto command) {

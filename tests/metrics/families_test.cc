@@ -63,6 +63,9 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_bytes_total", 2},
       {"imapmeter_authored_total", 7},
       {"imapmeter_literal_bytes_total", 2},
+      {"imapmeter_compress_attempts_total", 3},
+      {"imapmeter_deflated_bytes_total", 2},
+      {"imapmeter_inflated_bytes_total", 2},
       {"imapmeter_opaque_sessions_total", 9},
       {"imapmeter_anomalies_total", 28},
       {"imapmeter_blocked_sessions", 2},
@@ -169,6 +172,9 @@ TEST(Families, LabelValuesAreThoseOfTheContract) {
   expect("imapmeter_literal_bytes_total", "direction", "client_to_server server_to_client");
   expect("imapmeter_authored_total", "what",
          "bye greeting pre_tls upstream_starttls proxy_header capability_words multiplex");
+  expect("imapmeter_compress_attempts_total", "result", "active refused aborted");
+  expect("imapmeter_deflated_bytes_total", "direction", "client_to_server server_to_client");
+  expect("imapmeter_inflated_bytes_total", "direction", "client_to_server server_to_client");
   expect("imapmeter_opaque_sessions_total", "reason",
          "sasl_layer multiplex compress_error compress_limit compress_ratio upstream_starttls parser disabled "
          "unsupported");
@@ -232,10 +238,10 @@ TEST(Families, StaysWithinItsNumberOfSeries) {
   ASSERT_EQ(by_listener.size(), 1U);
   ASSERT_EQ(by_server.size(), 2U);
   // What the enums make, so that a family that lost label values is seen too.
-  const std::size_t every_value = 18 + 15 + 5 * imap::response_code_count + 4 + 9 + 1 + 5 * imap::command_count + 1 +
-                                  7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 + 1 + 2 + 2 + 2 * (9 + 2) +
-                                  2 * 20 * (16 + 2) + 5 * (16 + 2) + 2 * (10 + 2) + 14 + 16 * 8 + 10 + 1 + 4 + 2 + 26 +
-                                  26 * 4 + 2 * 4 + 1;
+  const std::size_t every_value = 3 + 2 * 2 + 18 + 15 + 5 * imap::response_code_count + 4 + 9 + 1 +
+                                  5 * imap::command_count + 1 + 7 + 1 + 1 + 43 * 5 + 6 + 9 + 2 + 2 + 7 + 28 + 36 + 1 +
+                                  1 + 2 + 2 + 2 * (9 + 2) + 2 * 20 * (16 + 2) + 5 * (16 + 2) + 2 * (10 + 2) + 14 +
+                                  16 * 8 + 10 + 1 + 4 + 2 + 26 + 26 * 4 + 2 * 4 + 1;
   EXPECT_EQ(by_listener.at("default"), every_value);
   EXPECT_LE(by_listener.at("default"), series_per_listener);
   for (const auto& [server, count] : by_server) EXPECT_LE(count, series_per_server) << server;
@@ -271,7 +277,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 57U);
+  EXPECT_EQ(read.families.size(), 60U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

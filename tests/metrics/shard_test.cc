@@ -135,6 +135,9 @@ TEST(Shard, AddsOctetsWordsAndTheRest) {
   shard.on_bye(imap::ByeReason::inactivity);
   shard.on_anomaly(imap::Anomaly::client_bare_lf);
   shard.on_opaque(imap::OpaqueReason::parser);
+  shard.on_compress(imap::CompressResult::refused);
+  shard.on_inflated(imap::Direction::server_to_client, 3, 8);
+  shard.on_multiplex_removed();
   shard.on_outcome(imap::Outcome::cut);
   const Totals sum = totals(shard);
   EXPECT_EQ(sum.bytes[at(imap::Direction::client_to_server)], 11U);
@@ -147,6 +150,10 @@ TEST(Shard, AddsOctetsWordsAndTheRest) {
   EXPECT_EQ(sum.anomalies[at(imap::Anomaly::client_bare_lf)], 1U);
   EXPECT_EQ(sum.anomalies[at(imap::Anomaly::bare_lf)], 0U);
   EXPECT_EQ(sum.opaque[at(imap::OpaqueReason::parser)], 1U);
+  EXPECT_EQ(sum.compress_attempts[at(imap::CompressResult::refused)], 1U);
+  EXPECT_EQ(sum.deflated_bytes[at(imap::Direction::server_to_client)], 3U);
+  EXPECT_EQ(sum.inflated_bytes[at(imap::Direction::server_to_client)], 8U);
+  EXPECT_EQ(sum.authored[at(proxy::Authored::multiplex)], 1U);
   EXPECT_EQ(sum.outcomes[at(imap::Outcome::cut)], 1U);
 }
 
