@@ -39,7 +39,7 @@ TEST(Multiplex, ThePairIsTakenOut) {
 }
 
 TEST(Multiplex, EverythingElsePasses) {
-  for (const std::string& octets : {
+  for (const std::string octets : {
            "i ID NIL\r\n",
            "i ID (\"name\" \"x-multiplex\" \"0\" \"x\")\r\n",         // a value, and a key
            "i ID (\"name\" \" \\\"x-multiplex\\\" \\\"0\\\"\")\r\n",  // within a string
