@@ -37,6 +37,7 @@ struct Flags {
   std::string config;
   bool check = false;
   bool print_config = false;
+  std::vector<std::string> arguments;  // of a subcommand
 };
 
 constexpr const char* version_line = "imapmeter " IMAPMETER_VERSION;
@@ -50,6 +51,7 @@ class CommandLine {
  private:
   void declare();
   void declare_service();
+  void declare_subcommands();
   CLI::Option* flag(const std::string& name, bool& out, const std::string& help);
   template <typename T>
   CLI::Option* option(const std::string& name, T& out, const std::string& type, const std::string& help);
@@ -71,6 +73,7 @@ class CommandLine {
   Invocation failed() const;
   Invocation refused(const CLI::ParseError& error) const;
   Invocation done();
+  Invocation asked(const std::string& subcommand);
 
   int argc_;
   const char* const* argv_;
@@ -123,6 +126,16 @@ void CommandLine::declare() {
          "auto: take out capabilities that cannot work through a proxy; pass: change nothing (default: auto)");
   option("--observe", flags_.observe, "on|off", "off: relay without reading (default: on)");
   declare_service();
+  declare_subcommands();
+}
+
+void CommandLine::declare_subcommands() {
+  auto* why =
+      app_.add_subcommand("why", "Ask a running imapmeter (--admin) what happened in a session that ended badly");
+  why->add_option("ID", flags_.arguments, "The session, as in the log; without it: all that are kept")->expected(0, 1);
+  auto* replay = app_.add_subcommand("replay", "Count what a recorded conversation holds: transcripts, output of why");
+  replay->add_option("FILE", flags_.arguments, "Read as one conversation each")->required();
+  for (auto* each : {why, replay}) each->fallthrough()->set_help_flag("-h,--help", "Print this help and exit");
 }
 
 void CommandLine::declare_service() {
@@ -311,12 +324,20 @@ Invocation CommandLine::done() {
   return out;
 }
 
+// A subcommand needs no settings but whom to ask.
+Invocation CommandLine::asked(const std::string& subcommand) {
+  text("--admin", "admin", flags_.admin, config_.admin);
+  const Action action = subcommand == "why" ? Action::why : Action::replay;
+  return {.action = action, .config = std::move(config_), .arguments = std::move(flags_.arguments)};
+}
+
 Invocation CommandLine::run() {
   try {
     app_.parse(argc_, argv_);
   } catch (const CLI::ParseError& error) {
     return refused(error);
   }
+  if (!app_.get_subcommands().empty()) return asked(app_.get_subcommands().front()->get_name());
   if (given("--config")) {
     read_file();
   } else {

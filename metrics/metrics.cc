@@ -19,8 +19,11 @@ Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build
     slot.config = listener;
     slot.upstream = static_cast<std::size_t>(upstream - upstreams_.begin());
     const std::size_t servers = upstream == upstreams_.end() ? 0 : upstream->servers.size();
+    slot.names = std::make_unique<SkeletonNames>(SkeletonNames{listener.name, {}});
+    for (std::size_t i = 0; i < servers; ++i) slot.names->servers.push_back(config::to_string(upstream->servers[i]));
     for (unsigned worker = 0; worker < workers; ++worker) {
       slot.shards.push_back(std::make_unique<Shard>(servers, clock));
+      slot.shards.back()->keep_skeletons(skeletons_, *slot.names);
     }
     listeners_.push_back(std::move(slot));
   }

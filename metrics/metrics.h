@@ -51,13 +51,15 @@ class Metrics final : public prometheus::Collectable {
 
   Snapshot snapshot() const;
   std::vector<prometheus::MetricFamily> Collect() const override;
+  const Skeletons& skeletons() const noexcept { return skeletons_; }
   // The answer to GET /metrics: Prometheus text format 0.0.4.
   std::string exposition() const;
 
  private:
   struct ListenerSlot {
     config::Listener config;
-    std::size_t upstream = 0;                    // upstreams_.size() where there is none of that name
+    std::size_t upstream = 0;  // upstreams_.size() where there is none of that name
+    std::unique_ptr<SkeletonNames> names;
     std::vector<std::unique_ptr<Shard>> shards;  // by worker
   };
 
@@ -66,6 +68,7 @@ class Metrics final : public prometheus::Collectable {
   Clock clock_;
   BuildInfo build_;
   std::vector<config::Upstream> upstreams_;
+  Skeletons skeletons_;
   std::vector<ListenerSlot> listeners_;
   std::function<std::uint64_t()> dropped_lines_;
   std::function<std::uint64_t()> relay_buffers_ = [] { return std::uint64_t{0}; };

@@ -10,7 +10,8 @@ constexpr const char* index_text =
     "/metrics        Prometheus text format\n"
     "/livez          200 while the process is alive\n"
     "/readyz         200 while the listeners accept, else 503; with ?upstream=NAME also 503 without a usable server\n"
-    "/api/v1/status  totals, rates and build as JSON\n";
+    "/api/v1/status  totals, rates and build as JSON\n"
+    "/api/v1/skeletons  the last sessions that ended badly: events without any text of a peer, as JSON\n";
 
 Page not_found() { return {404, "text/plain; charset=utf-8", "not found\n"}; }
 
@@ -40,6 +41,11 @@ Page Pages::get(std::string_view target, Exposure exposure) const {
   if (path == "/api/v1/status") {
     page.type = "application/json";
     page.body = status_json(metrics_.snapshot(), ready_());
+    return page;
+  }
+  if (path == "/api/v1/skeletons") {
+    page.type = "application/json";
+    page.body = skeletons_json(metrics_.skeletons().all());
     return page;
   }
   return not_found();

@@ -1,5 +1,9 @@
 #include "metrics/shard.h"
 
+#include <memory>
+#include <new>
+#include <utility>
+
 #include "proxy/session_facts.h"
 
 namespace imapmeter::metrics {
@@ -30,6 +34,11 @@ bool is_failure(imap::AuthResult result) noexcept {
 }  // namespace
 
 Shard::Shard(std::size_t servers, Clock clock) : clock_(clock), servers_(servers) {}
+
+void Shard::keep_skeletons(Skeletons& store, const SkeletonNames& names) noexcept {
+  skeletons_ = &store;
+  names_ = &names;
+}
 
 void Shard::on_status(const imap::Status& status) noexcept {
   counts_.responses[at(status.kind)][at(status.condition)].add(1);
@@ -174,6 +183,29 @@ void Shard::on_closed(const proxy::Closed& closed) noexcept {
   if (closed.phase == proxy::Phase::authenticated) counts_.client_software[software].add(1);
   const auto trouble = closed.facts->outcome ? problem(*closed.facts->outcome) : std::nullopt;
   if (trouble) counts_.client_problems[software][at(*trouble)].add(1);
+  const bool badly = closed.facts->outcome && *closed.facts->outcome != imap::Outcome::good;
+  if (badly && skeletons_ != nullptr) keep_skeleton(closed);
+}
+
+// Where there is no memory it is lost.
+void Shard::keep_skeleton(const proxy::Closed& closed) noexcept {
+  try {
+    const proxy::SessionFacts& facts = *closed.facts;
+    Skeleton kept;
+    kept.id = proxy::session_id_text(facts.id);
+    kept.listener = names_->listener;
+    if (facts.server && *facts.server < names_->servers.size()) kept.server = names_->servers[*facts.server];
+    kept.end = std::chrono::system_clock::now();
+    kept.reason = closed.reason;
+    kept.phase = closed.phase;
+    kept.outcome = *facts.outcome;
+    kept.client_software = facts.client_software;
+    kept.duration = closed.duration;
+    kept.noted = facts.flight.noted();
+    kept.events = facts.flight.events();
+    skeletons_->keep(std::make_shared<const Skeleton>(std::move(kept)));
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 }  // namespace imapmeter::metrics

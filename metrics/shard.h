@@ -9,6 +9,7 @@
 #include "metrics/counts.h"
 #include "metrics/failing_networks.h"
 #include "metrics/rates.h"
+#include "metrics/skeletons.h"
 #include "proxy/imap/observer.h"
 #include "proxy/observer.h"
 
@@ -16,22 +17,32 @@ namespace imapmeter::metrics {
 
 using Clock = imap::TimePoint (*)();
 
+// What a session's numbers stand for.
+struct SkeletonNames {
+  std::string listener;
+  std::vector<std::string> servers;
+};
+
 // Written by its worker only; counts(), server() and rates() may be read on any thread at any time. Each is allocated
 // by itself and begins with what is only read, so that two workers do not write to one cache line.
 class Shard final : public imap::Observer, public proxy::Observer {
  public:
   // `servers`: how many the listener's upstream has; a number beyond them is not counted.
   explicit Shard(std::size_t servers, Clock clock = std::chrono::steady_clock::now);
+  // Sessions that end badly go there. `store` and `names` outlive this object.
+  void keep_skeletons(Skeletons& store, const SkeletonNames& names) noexcept;
 
   void on_status(const imap::Status& status) noexcept override;
   void on_undefined_status() noexcept override;
   void on_data(const imap::Data& data) noexcept override;
+  void on_continuation() noexcept override {}
   void on_bye(imap::ByeReason reason) noexcept override;
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override;
   void on_authenticated() noexcept override;
   void on_command_started(const imap::CommandStart& start) noexcept override;
   void on_command_ended(const imap::CommandEnd& end) noexcept override;
   void on_idle(std::chrono::nanoseconds duration) noexcept override;
+  void on_client_line(imap::ClientLine /*line*/, std::uint32_t /*octets*/) noexcept override {}
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
@@ -68,11 +79,15 @@ class Shard final : public imap::Observer, public proxy::Observer {
   const FailingNetworks& failing_networks() const noexcept { return failing_networks_; }
 
  private:
+  void keep_skeleton(const proxy::Closed& closed) noexcept;
+
   Clock clock_;
   Counts<Cell> counts_;
   std::vector<ServerCounts<Cell>> servers_;
   Rates rates_;
   FailingNetworks failing_networks_;
+  Skeletons* skeletons_ = nullptr;
+  const SkeletonNames* names_ = nullptr;
 };
 
 }  // namespace imapmeter::metrics

@@ -97,12 +97,14 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void on_status(const imap::Status& status) noexcept override;
   void on_undefined_status() noexcept override;
   void on_data(const imap::Data& data) noexcept override;
+  void on_continuation() noexcept override;
   void on_bye(imap::ByeReason reason) noexcept override;
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override;
   void on_authenticated() noexcept override;
   void on_command_started(const imap::CommandStart& start) noexcept override;
   void on_command_ended(const imap::CommandEnd& end) noexcept override;
   void on_idle(std::chrono::nanoseconds duration) noexcept override;
+  void on_client_line(imap::ClientLine line, std::uint32_t octets) noexcept override;
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(const imap::AuthAttempt& attempt) noexcept override;
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override;
@@ -189,6 +191,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   const UpstreamTarget& upstream() const noexcept;
   const ServerTarget& server() const noexcept { return upstream().servers[server_]; }
   TimePoint now() const noexcept;
+  std::chrono::nanoseconds age() const noexcept { return now() - accepted_; }
   const IpEndpoint& peer() const noexcept { return facts_->client; }
   Flow& flow(imap::Direction direction) noexcept { return flows_[static_cast<std::size_t>(direction)]; }
   const Flow& flow(imap::Direction direction) const noexcept { return flows_[static_cast<std::size_t>(direction)]; }

@@ -10,16 +10,34 @@ void Session::tell_step(Step step) noexcept {
 }
 
 void Session::on_status(const imap::Status& status) noexcept {
+  facts_->flight.status(age(), status);
   context_.imap_observer->on_status(status);
   context_.observer->on_server_status(server_, status.condition);
 }
 
-void Session::on_undefined_status() noexcept { context_.imap_observer->on_undefined_status(); }
+void Session::on_undefined_status() noexcept {
+  facts_->flight.undefined_status(age());
+  context_.imap_observer->on_undefined_status();
+}
 
-void Session::on_data(const imap::Data& data) noexcept { context_.imap_observer->on_data(data); }
+void Session::on_data(const imap::Data& data) noexcept {
+  facts_->flight.data(age(), data);
+  context_.imap_observer->on_data(data);
+}
+
+void Session::on_continuation() noexcept {
+  facts_->flight.continuation(age());
+  context_.imap_observer->on_continuation();
+}
+
+void Session::on_client_line(imap::ClientLine line, std::uint32_t octets) noexcept {
+  facts_->flight.client_line(age(), line, octets);
+  context_.imap_observer->on_client_line(line, octets);
+}
 
 void Session::on_bye(imap::ByeReason reason) noexcept {
   facts_->bye = reason;
+  facts_->flight.bye(reason);
   context_.imap_observer->on_bye(reason);
 }
 
@@ -38,11 +56,13 @@ void Session::on_authenticated() noexcept {
 void Session::on_command_started(const imap::CommandStart& start) noexcept {
   const bool login = start.command == imap::Command::login || start.command == imap::Command::authenticate;
   if (login && facts_->login_began == TimePoint{}) facts_->login_began = now();
+  facts_->flight.command_started(age(), start);
   context_.imap_observer->on_command_started(start);
 }
 
 void Session::on_command_ended(const imap::CommandEnd& end) noexcept {
   ++facts_->commands[static_cast<std::size_t>(end.result)];
+  facts_->flight.command_ended(end);
   context_.imap_observer->on_command_ended(end);
 }
 
@@ -61,14 +81,17 @@ void Session::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
 }
 
 void Session::on_literal(imap::Direction direction, std::size_t octets) noexcept {
+  facts_->flight.literal(age(), direction, octets);
   context_.imap_observer->on_literal(direction, octets);
 }
 
 void Session::on_messages(imap::MessageOperation operation, std::size_t messages) noexcept {
+  facts_->flight.messages(operation, messages);
   context_.imap_observer->on_messages(operation, messages);
 }
 
 void Session::on_provider_signal(imap::ProviderSignal signal) noexcept {
+  facts_->flight.provider_signal(signal);
   context_.imap_observer->on_provider_signal(signal);
 }
 
@@ -78,9 +101,15 @@ void Session::on_inflated(imap::Direction direction, std::size_t deflated, std::
   context_.imap_observer->on_inflated(direction, deflated, inflated);
 }
 
-void Session::on_anomaly(imap::Anomaly anomaly) noexcept { context_.imap_observer->on_anomaly(anomaly); }
+void Session::on_anomaly(imap::Anomaly anomaly) noexcept {
+  facts_->flight.anomaly(age(), anomaly);
+  context_.imap_observer->on_anomaly(anomaly);
+}
 
-void Session::on_opaque(imap::OpaqueReason reason) noexcept { context_.imap_observer->on_opaque(reason); }
+void Session::on_opaque(imap::OpaqueReason reason) noexcept {
+  facts_->flight.opaque(age(), reason);
+  context_.imap_observer->on_opaque(reason);
+}
 
 void Session::on_capability_removed() noexcept { context_.imap_observer->on_capability_removed(); }
 

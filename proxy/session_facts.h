@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "proxy/imap/event.h"
+#include "proxy/imap/flight_recorder.h"
 #include "proxy/net.h"
 #include "proxy/observer.h"
 
@@ -18,6 +20,11 @@ namespace imapmeter::proxy {
 // Of a session's id: its worker, and which of the worker's sessions it is.
 inline constexpr unsigned session_id_worker_shift = 48;
 inline constexpr std::uint64_t session_id_count_mask = (std::uint64_t{1} << session_id_worker_shift) - 1;
+
+// "3-42": what the log, the API and the operator call a session.
+inline std::string session_id_text(std::uint64_t id) {
+  return std::to_string(id >> session_id_worker_shift) + "-" + std::to_string(id & session_id_count_mask);
+}
 
 struct SessionFacts {
   static constexpr std::uint32_t not_taken = UINT32_MAX;
@@ -40,6 +47,7 @@ struct SessionFacts {
   std::optional<std::uint16_t> server;  // of the upstream's, the last that was tried
   std::array<Tls, side_count> tls{};
   std::optional<imap::ByeReason> bye;
+  imap::FlightRecorder flight;
   imap::ClientSoftware client_software = imap::ClientSoftware::none;
   std::optional<imap::Outcome> outcome;  // none where no greeting was seen
 
@@ -66,6 +74,6 @@ struct SessionFacts {
   }
 };
 // Paid once per session, like sizeof(Session).
-static_assert(sizeof(SessionFacts) <= 200);
+static_assert(sizeof(SessionFacts) <= 216);
 
 }  // namespace imapmeter::proxy

@@ -41,12 +41,8 @@ std::string_view server_name(const RecordNames& names, const SessionFacts& facts
   return facts.server ? std::string_view(names.servers.at(*facts.server)) : std::string_view();
 }
 
-std::string id_text(const SessionFacts& facts) {
-  return fmt::format("{}-{}", facts.id >> session_id_worker_shift, facts.id & session_id_count_mask);
-}
-
 void add_ends(Members& to, const RecordNames& names, std::string_view client, const SessionFacts* facts) {
-  if (facts != nullptr) to.text("id", id_text(*facts));
+  if (facts != nullptr) to.text("id", session_id_text(facts->id));
   to.text("listener", names.listener);
   to.text_or_null("client", client);
   if (facts == nullptr) return;

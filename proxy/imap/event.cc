@@ -26,6 +26,7 @@ constexpr std::array<std::string_view, data_keyword_count> data_keyword_labels =
     "other",   "CAPABILITY", "ENABLED", "FLAGS",  "LIST",    "LSUB",     "SEARCH",
     "ESEARCH", "STATUS",     "EXISTS",  "RECENT", "EXPUNGE", "VANISHED", "FETCH",
 };
+constexpr std::array<std::string_view, client_line_count> client_line_names = {"SASL", "*", "DONE"};
 constexpr std::array<std::string_view, message_operation_count> message_operation_names = {"fetched", "appended"};
 constexpr std::array<std::string_view, provider_signal_count> provider_signal_names = {
     "throttled",
@@ -97,6 +98,7 @@ std::string_view name(CompressResult result) noexcept {
   return compress_result_names[static_cast<std::size_t>(result)];
 }
 std::string_view name(DataKeyword keyword) noexcept { return data_keyword_labels[static_cast<std::size_t>(keyword)]; }
+std::string_view name(ClientLine line) noexcept { return client_line_names[static_cast<std::size_t>(line)]; }
 std::string_view name(MessageOperation operation) noexcept {
   return message_operation_names[static_cast<std::size_t>(operation)];
 }

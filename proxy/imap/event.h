@@ -101,8 +101,18 @@ std::string_view name(CommandResult result) noexcept;
 // A command whose first line was read.
 struct CommandStart {
   Command command = Command::other;
-  std::uint32_t octets = 0;  // of that line, line end included; saturates
+  std::uint32_t octets = 0;                // of that line, line end included; saturates
+  Mechanism mechanism = Mechanism::other;  // of LOGIN and AUTHENTICATE
 };
+
+// Lines of the client that are no commands, but belong there.
+enum class ClientLine : std::uint8_t {
+  sasl,    // of an AUTHENTICATE
+  cancel,  // `*`, which gives one up
+  done,    // which ends an IDLE
+};
+inline constexpr std::size_t client_line_count = 3;
+std::string_view name(ClientLine line) noexcept;
 
 struct CommandEnd {
   Command command = Command::other;

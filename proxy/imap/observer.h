@@ -23,6 +23,8 @@ class Observer {
   virtual void on_undefined_status() noexcept = 0;
   // An untagged data response.
   virtual void on_data(const Data& data) noexcept = 0;
+  // A `+` of the server.
+  virtual void on_continuation() noexcept = 0;
   // The first BYE of the session.
   virtual void on_bye(ByeReason reason) noexcept = 0;
   // The session moved between two different states; the first move is out of `connecting`.
@@ -33,6 +35,7 @@ class Observer {
   virtual void on_command_started(const CommandStart& start) noexcept = 0;
   // Each started command ends exactly once.
   virtual void on_command_ended(const CommandEnd& end) noexcept = 0;
+  virtual void on_client_line(ClientLine line, std::uint32_t octets) noexcept = 0;
   // At most once for each command but IDLE: the first line of the server after its end was read, `time` later, and no
   // other command was outstanding at its end. An untagged OK without a code and INPROGRESS only ask for patience.
   virtual void on_first_response(Command command, std::chrono::nanoseconds time) noexcept = 0;

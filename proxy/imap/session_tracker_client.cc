@@ -82,7 +82,11 @@ void SessionTracker::on_client_line() noexcept {
       begin_command();
       break;
     case CommandShape::done:
-      if (!idle) observer_.on_anomaly(Anomaly::client_stray_done);
+      if (idle) {
+        observer_.on_client_line(ClientLine::done, commands_.octets());
+      } else {
+        observer_.on_anomaly(Anomaly::client_stray_done);
+      }
       commands_.expect(CommandScanner::Expect::command);
       break;
     case CommandShape::empty:
@@ -97,7 +101,7 @@ void SessionTracker::on_client_line() noexcept {
 
 void SessionTracker::begin_command() noexcept {
   const CommandLine& line = commands_.line();
-  observer_.on_command_started({line.command, commands_.octets()});
+  observer_.on_command_started({line.command, commands_.octets(), line.mechanism});
   OutstandingCommand entry;
   entry.tag_hash = line.tag.value;
   entry.tag_length = OutstandingCommand::length_of(line.tag);
@@ -138,9 +142,10 @@ void SessionTracker::after_client_part() noexcept {
 
 // A line of a SASL exchange: anything, and `*` gives up.
 void SessionTracker::sasl_line() noexcept {
+  const bool cancel = commands_.line().shape == CommandShape::cancel;
+  observer_.on_client_line(cancel ? ClientLine::cancel : ClientLine::sasl, commands_.octets());
   note_line_end();
-  if (latest_ == Latest::tracked)
-    outstanding_[outstanding_.size() - 1].cancelled = commands_.line().shape == CommandShape::cancel;
+  if (latest_ == Latest::tracked) outstanding_[outstanding_.size() - 1].cancelled = cancel;
   time_first_response();
 }
 

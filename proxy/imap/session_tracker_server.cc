@@ -341,6 +341,7 @@ ByeReason SessionTracker::bye_reason() const noexcept {
 
 // `+`: asks for what the oldest waiting command has to send.
 void SessionTracker::on_continuation() noexcept {
+  observer_.on_continuation();
   for (std::size_t index = 0; index < outstanding_.size(); ++index) {
     OutstandingCommand& entry = outstanding_[index];
     const bool latest = latest_ == Latest::tracked && index + 1 == outstanding_.size();

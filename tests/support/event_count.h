@@ -31,6 +31,7 @@ struct EventCount final : imap::Observer {
   void on_status(const imap::Status&) noexcept override { ++statuses; }
   void on_undefined_status() noexcept override {}
   void on_data(const imap::Data&) noexcept override { ++data; }
+  void on_continuation() noexcept override {}
   void on_bye(imap::ByeReason) noexcept override { ++byes; }
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override {
     states_join = states_join && from == state && from != to;
@@ -42,6 +43,7 @@ struct EventCount final : imap::Observer {
     ++(end.result == imap::CommandResult::untracked ? untracked : ended);
   }
   void on_idle(std::chrono::nanoseconds) noexcept override {}
+  void on_client_line(imap::ClientLine, std::uint32_t) noexcept override {}
   void on_first_response(imap::Command, std::chrono::nanoseconds) noexcept override { ++first_responses; }
   void on_auth_attempt(const imap::AuthAttempt&) noexcept override {}
   void on_literal(imap::Direction, std::size_t octets) noexcept override { literal_octets += octets; }

@@ -34,6 +34,7 @@ class EventLog final : public imap::Observer {
   }
   void on_undefined_status() noexcept override { add({"not_defined"}); }
   void on_data(const imap::Data& response) noexcept override { data.emplace_back(name(response.keyword)); }
+  void on_continuation() noexcept override {}
   void on_bye(imap::ByeReason reason) noexcept override { add({"bye", name(reason)}); }
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override {
     add({"state", name(from), "->", name(to)});
@@ -48,6 +49,7 @@ class EventLog final : public imap::Observer {
   void on_idle(std::chrono::nanoseconds duration) noexcept override {
     durations.push_back("idle " + seconds(duration));
   }
+  void on_client_line(imap::ClientLine, std::uint32_t) noexcept override {}
   void on_first_response(imap::Command command, std::chrono::nanoseconds time) noexcept override {
     first_responses.push_back(std::string(name(command)) + " " + seconds(time));
   }
