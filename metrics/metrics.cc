@@ -3,6 +3,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "metrics/families.h"
@@ -112,5 +113,17 @@ Snapshot Metrics::snapshot() const {
 std::vector<prometheus::MetricFamily> Metrics::Collect() const { return families(snapshot()); }
 
 std::string Metrics::exposition() const { return prometheus::TextSerializer().Serialize(Collect()); }
+
+std::string Metrics::counted() const {
+  std::istringstream lines(exposition());
+  std::string counted;
+  bool counts = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("# TYPE ")) counts = line.ends_with(" counter") || line.ends_with(" histogram");
+    const bool ours = line.starts_with("imapmeter_") && line.find("_bucket{") == std::string::npos;
+    if (counts && ours && !line.ends_with(" 0")) counted += line + "\n";
+  }
+  return counted;
+}
 
 }  // namespace imapmeter::metrics

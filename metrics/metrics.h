@@ -54,6 +54,8 @@ class Metrics final : public prometheus::Collectable {
   const Skeletons& skeletons() const noexcept { return skeletons_; }
   // The answer to GET /metrics: Prometheus text format 0.0.4.
   std::string exposition() const;
+  // Of these the series that count something and are not zero; of histograms count and sum.
+  std::string counted() const;
 
  private:
   struct ListenerSlot {

@@ -14,16 +14,20 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <list>
+#include <stdexcept>
 #include <thread>
 
 #include "config/args.h"
 #include "metrics/admin_server.h"
 #include "metrics/metrics.h"
+#include "metrics/why.h"
 #include "proxy/health_check.h"
 #include "proxy/log.h"
 #include "proxy/observer_pair.h"
 #include "proxy/privileges.h"
+#include "proxy/replay.h"
 #include "proxy/server.h"
 #include "proxy/session_log.h"
 #include "proxy/upstream.h"
@@ -284,9 +288,36 @@ int check(const config::Invocation& invocation) {
   return 0;
 }
 
+int why(const config::Invocation& invocation) {
+  const std::string id = invocation.arguments.empty() ? "" : invocation.arguments.front();
+  std::fputs(metrics::why(invocation.config.admin, id).c_str(), stdout);
+  return 0;
+}
+
+// Each file is a session of its own; what they hold is counted together.
+int replay(const config::Invocation& invocation) {
+  config::Config config;
+  config.listeners.emplace_back();
+  metrics::Metrics metrics(config, 1, build_info());
+  metrics::Shard& shard = metrics.shard(0, 0);
+  for (const std::string& name : invocation.arguments) {
+    std::ifstream file(name);
+    if (!file) throw std::runtime_error(name + ": cannot be read");
+    try {
+      proxy::replay(file, shard);
+    } catch (const std::runtime_error& error) {
+      throw std::runtime_error(name + ": " + error.what());
+    }
+  }
+  std::fputs(metrics.counted().c_str(), stdout);
+  return 0;
+}
+
 int run(int argc, char** argv) {
   const config::Invocation invocation = config::parse(argc, argv);
   if (invocation.action == config::Action::check) return check(invocation);
+  if (invocation.action == config::Action::why) return why(invocation);
+  if (invocation.action == config::Action::replay) return replay(invocation);
   if (invocation.action != config::Action::run) {
     std::fputs(invocation.output.c_str(), invocation.status == 0 ? stdout : stderr);
     return invocation.status;

@@ -1,5 +1,5 @@
-// A recorded conversation, fed to the same tracker and observers as a live one: a transcript (tests/transcripts/README.md)
-// or what `imapmeter why` has printed.
+// A recorded conversation, fed to the same tracker and observers as a live one: a transcript
+// (tests/transcripts/README.md) or what `imapmeter why` has printed.
 #pragma once
 
 #include <chrono>
@@ -32,8 +32,8 @@ Transcript read_transcript(std::istream& from);
 std::vector<imap::FlightEvent> read_skeleton(std::istream& from);
 
 void replay(const Transcript& transcript, imap::Observer& observer);
-// A conversation that would leave this skeleton. Where its beginning is forgotten, what must have gone before is made up
-// and not told; anomalies are told as they stand there.
+// A conversation that would leave this skeleton. Where its beginning is forgotten, what must have gone before is made
+// up and not told; anomalies are told as they stand there.
 void replay(const std::vector<imap::FlightEvent>& events, imap::Observer& observer);
 // Either, by its first line. Throws as above.
 void replay(std::istream& from, imap::Observer& observer);
