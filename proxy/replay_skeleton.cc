@@ -100,7 +100,7 @@ class SkeletonPlayer {
     return context_;
   }
   void client(const std::string& octets) { tracker_.client(octets, now_); }
-  void literal(imap::Direction direction, std::uint64_t octets);
+  void pass(imap::Direction direction, std::uint64_t octets);
   void server(std::string octets) {
     octets.insert(0, imap::capability_headroom, ' ');
     tracker_.server(std::span(octets).subspan(imap::capability_headroom), now_);
@@ -148,8 +148,10 @@ void SkeletonPlayer::play() {
 
 // The session's beginning is forgotten: it was greeted, and has logged in unless it is seen to.
 void SkeletonPlayer::prelude() {
-  if (events_.empty()) return;
-  const FlightEvent& first = events_.front();
+  const auto found = std::find_if(events_.begin(), events_.end(),
+                                  [](const FlightEvent& each) { return each.kind != FlightKind::anomaly; });
+  if (found == events_.end()) return;
+  const FlightEvent& first = *found;
   if (first.kind == FlightKind::greeting || first.kind == FlightKind::undefined || first.kind == FlightKind::opaque)
     return;
   const bool logs_in = std::any_of(events_.begin(), events_.end(), [](const FlightEvent& each) {
@@ -183,10 +185,8 @@ void SkeletonPlayer::event(std::size_t index) {
       return undefined();
     case FlightKind::data:
       return data(event);
-    case FlightKind::open_literal:
-      if (index + 1 != events_.size()) return;
-      server("* X {" + std::to_string(std::uint64_t{event.literal} + 1) + "}\r\n");
-      return literal(imap::Direction::server_to_client, event.literal);
+    case FlightKind::open_literal:  // its response never ended
+      return observer_.on_literal(imap::Direction::server_to_client, event.literal);
     case FlightKind::continuation:
       return server("+ x\r\n");
     case FlightKind::anomaly:
@@ -220,7 +220,7 @@ void SkeletonPlayer::command(std::size_t index) {
   for (std::size_t part = 1; part <= parts; ++part) {
     const std::size_t octets = part == parts ? literal - (parts - 1) : 1;
     client(line + " {" + std::to_string(octets) + "+}\r\n");
-    literal(imap::Direction::client_to_server, octets);
+    pass(imap::Direction::client_to_server, octets);
     line.clear();
   }
   client("\r\n");
@@ -258,12 +258,12 @@ void SkeletonPlayer::data(const FlightEvent& event) {
       continue;
     }
     server(head + word + (message ? " (BODY[] {" : " (X {") + std::to_string(octets) + "}\r\n");
-    literal(imap::Direction::server_to_client, octets);
+    pass(imap::Direction::server_to_client, octets);
     server(")\r\n");
   }
 }
 
-void SkeletonPlayer::literal(imap::Direction direction, std::uint64_t octets) {
+void SkeletonPlayer::pass(imap::Direction direction, std::uint64_t octets) {
   constexpr std::uint64_t chunk = 1 << 16;
   for (std::uint64_t left = octets; left > 0; left -= std::min(left, chunk)) {
     const std::string part(std::min(left, chunk), 'x');
