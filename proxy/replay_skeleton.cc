@@ -73,9 +73,15 @@ class Gate final : public imap::Observer {
   void on_provider_signal(imap::ProviderSignal signal) noexcept override {
     if (open) to_.on_provider_signal(signal);
   }
+  void on_compress(imap::CompressResult result) noexcept override {
+    if (open) to_.on_compress(result);
+  }
+  void on_inflated(imap::Direction /*direction*/, std::size_t /*deflated*/,
+                   std::size_t /*inflated*/) noexcept override {}
   void on_anomaly(imap::Anomaly /*anomaly*/) noexcept override {}
   void on_opaque(imap::OpaqueReason reason) noexcept override { to_.on_opaque(reason); }
   void on_capability_removed() noexcept override {}
+  void on_multiplex_removed() noexcept override {}
   void on_outcome(imap::Outcome outcome) noexcept override { to_.on_outcome(outcome); }
 
  private:

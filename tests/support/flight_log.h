@@ -58,6 +58,10 @@ class FlightLog final : public imap::Observer {
     flight.provider_signal(signal);
     heard.on_provider_signal(signal);
   }
+  void on_compress(imap::CompressResult result) noexcept override { heard.on_compress(result); }
+  void on_inflated(imap::Direction direction, std::size_t deflated, std::size_t inflated) noexcept override {
+    heard.on_inflated(direction, deflated, inflated);
+  }
   void on_anomaly(imap::Anomaly anomaly) noexcept override {
     flight.anomaly({}, anomaly);
     heard.on_anomaly(anomaly);
@@ -67,6 +71,7 @@ class FlightLog final : public imap::Observer {
     heard.on_opaque(reason);
   }
   void on_capability_removed() noexcept override { heard.on_capability_removed(); }
+  void on_multiplex_removed() noexcept override { heard.on_multiplex_removed(); }
   void on_outcome(imap::Outcome outcome) noexcept override { heard.on_outcome(outcome); }
 };
 
