@@ -1,10 +1,12 @@
 #include "proxy/replay.h"
 
+#include <array>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
 
 #include "proxy/imap/session_tracker.h"
+#include "proxy/plain_inflater.h"
 
 namespace imapmeter::proxy {
 namespace {
@@ -66,17 +68,21 @@ class TranscriptReader {
       transcript_.to_client += text + "\r\n";
     } else if (key == "T:") {
       wait(text, number);
+    } else if (line == "deflate C" || line == "deflate S" || line == "plain C" || line == "plain S") {
+      deflated_[line.back() == 'S' ? 1 : 0] = line.starts_with("deflate");
     } else if (line == "filter") {
       transcript_.filters = true;
       transcript_.rules = {.enabled = true, .strip_starttls = true};
     } else {
-      fail(number, "C: S: C! S! T: >: filter, an event after \"    = \", or # (tests/transcripts/README.md)");
+      fail(number,
+           "C: S: C! S! T: >: filter, deflate, plain, an event after \"    = \", or # (tests/transcripts/README.md)");
     }
   }
 
   void say(const std::string& key, std::string octets) {
     const Direction direction = key[0] == 'C' ? Direction::client_to_server : Direction::server_to_client;
-    transcript_.steps.push_back({direction, std::move(octets), std::exchange(pending_, {})});
+    const bool deflated = deflated_[static_cast<std::size_t>(direction)];
+    transcript_.steps.push_back({direction, std::move(octets), std::exchange(pending_, {}), deflated});
   }
 
   void wait(const std::string& text, std::size_t number) {
@@ -91,6 +97,7 @@ class TranscriptReader {
 
   Transcript transcript_;
   std::chrono::nanoseconds pending_{};
+  std::array<bool, imap::direction_count> deflated_{};
 };
 
 bool begins_a_skeleton(std::istream& from) {
@@ -125,6 +132,8 @@ void replay(const Transcript& transcript, imap::Observer& observer) {
   imap::TrackerContext context;
   context.tags = &tags;
   context.rules = &rules;
+  PlainInflaters inflaters;
+  context.inflaters = &inflaters;
   imap::SessionTracker tracker(observer, context);
   imap::TimePoint now{};
   for (const Transcript::Step& step : transcript.steps) {

@@ -18,6 +18,7 @@ struct Transcript {
     imap::Direction direction = imap::Direction::client_to_server;
     std::string octets;
     std::chrono::nanoseconds later{};  // that pass before it
+    bool deflated = false;             // on the wire; here it stands as it reads
   };
   std::vector<Step> steps;
   imap::CapabilityRules rules{.enabled = false};

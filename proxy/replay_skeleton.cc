@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "proxy/imap/session_tracker.h"
+#include "proxy/plain_inflater.h"
 #include "proxy/replay.h"
 
 namespace imapmeter::proxy {
@@ -103,6 +104,7 @@ class SkeletonPlayer {
 
   imap::TrackerContext& make_context() {
     context_.tags = &tags_;
+    context_.inflaters = &inflaters_;
     return context_;
   }
   void client(const std::string& octets) { tracker_.client(octets, now_); }
@@ -127,6 +129,7 @@ class SkeletonPlayer {
   imap::Observer& observer_;
   Gate gate_;
   imap::TagPool tags_;
+  PlainInflaters inflaters_;
   imap::TrackerContext context_;
   imap::SessionTracker tracker_;
   imap::TimePoint now_{};
