@@ -34,6 +34,7 @@ class ReadsDenseResponsesInLinearTime(IntegrationCase):
         self.login(client, server)
         self.relay(client, server, b"n NOOP\r\n")
         self.relay(server, client, b"n OK done\r\n")  # the neighbour's series
+        self.relay(server, client, b"* 1 EXISTS\r\n* XNAME\r\n")  # those of the shapes
         self.cost(client, server, ORDINARY)
         normal = self.cost(client, server, ORDINARY)
         resident, series = self.proxy.process.rss(), self.proxy.scrape().series

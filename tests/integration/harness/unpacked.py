@@ -20,6 +20,8 @@ class Unpacked:
             raise AssertionError(f"{usr} is missing: cmake/install-packages.sh test")
         mounts = [f"mount -t overlay overlay -o lowerdir='{upper}':'{place}' '{place}'"
                   for place, upper in {"/usr": usr, **(over or {})}.items()]
+        # what a killed process leaves there would meet the next one with its small number
+        mounts.append("mount -t tmpfs tmpfs /dev/shm")
         mounts += [f"mount --bind '{directory}' '{place}'" for place, directory in (instead or {}).items()]
         self._prefix = ["sh", "-c", " && ".join([*mounts, 'exec "$@"']), "sh"]
         self._server = None
