@@ -4,7 +4,6 @@ and a verified TLS upstream, and what the server answered stands in /metrics."""
 
 import imaplib
 import random
-import re
 import shutil
 import ssl
 import subprocess
@@ -15,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from harness import Journal, Proxy, check_counted, scaled, seed
+from harness.mbsync import mbsync, without_tuid
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "demo"))
 from dovecot import PASSWORD, Dovecot  # noqa: E402
@@ -169,36 +169,7 @@ class DovecotCase:
 
     def mbsync(self, name: str, port: int, certificate: str) -> dict:
         """Syncs everything into a new maildir; {(mailbox, the server's UID): message}."""
-        directory = self.directory / f"{self.user}-{name}"
-        directory.mkdir(exist_ok=True)
-        config = directory / "mbsyncrc"
-        config.write_text(f"""\
-FSync no
-
-IMAPStore far
-Host localhost
-Port {port}
-User {self.user}
-Pass {PASSWORD}
-SSLType IMAPS
-CertificateFile {certificate}
-
-MaildirStore near
-Path {directory}/mail/
-Inbox {directory}/mail/INBOX
-SubFolders Verbatim
-
-Channel all
-Far :far:
-Near :near:
-Patterns *
-Create Near
-Expunge None
-SyncState *
-""", encoding="ascii")
-        (directory / "mail").mkdir(exist_ok=True)
-        self.run_program("mbsync", "--config", config, "--all")
-        return read_synced(directory / "mail")
+        return mbsync(self.directory / f"{self.user}-{name}", port, certificate, self.user, PASSWORD)
 
     def test_mbsync(self):
         messages = make_messages(500)
@@ -234,24 +205,6 @@ class OverTlsUpstream(DovecotCase, unittest.TestCase):
 
 def ok(commands: dict[str, int]) -> dict:
     return {(("command", command), ("result", "OK")): count for command, count in commands.items()}
-
-
-def without_tuid(message: bytes) -> bytes:
-    """mbsync finds the messages that it has uploaded by a header of its own."""
-    return re.sub(rb"X-TUID: \S+\n", b"", message, count=1)
-
-
-def read_synced(mail: Path) -> dict:
-    """{(mailbox, the server's UID): message} from mbsync's own record of which is which."""
-    found = {}
-    for state in mail.glob("*/.mbsyncstate"):
-        folder = state.parent
-        files = {re.search(r",U=(\d+)", file.name)[1]: file for name in ("new", "cur")
-                 for file in (folder / name).iterdir()}
-        entries = state.read_text(encoding="ascii").split("\n\n", 1)[1]
-        for far, near, *_ in (line.split() for line in entries.splitlines()):
-            found[folder.name, far] = without_tuid(files[near].read_bytes())
-    return found
 
 
 if __name__ == "__main__":

@@ -13,6 +13,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "deploy" / "demo"))
 from dovecot import PASSWORD, Dovecot  # noqa: E402
 
 
+COMPRESS = """\
+protocol imap {
+  mail_plugins = imap_zlib
+}
+"""
 # Dovecot's patience is half an hour, whatever it is told; under this clock the half hour is over in a few seconds.
 IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x600 FAKETIME_DONT_RESET=1\n"
 
@@ -22,7 +27,7 @@ class RealDovecot(RealServer):
 
     def __init__(self, options: str = ""):
         self._directory = Path(tempfile.mkdtemp(prefix="imapmeter-"))
-        self.dovecot = Dovecot(self._directory / "dovecot", "mail_fsync = never\n" + options)
+        self.dovecot = Dovecot(self._directory / "dovecot", "mail_fsync = never\n" + COMPRESS + options)
         self.dovecot.start()
 
     @property

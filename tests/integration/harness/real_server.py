@@ -166,7 +166,23 @@ class RealServerCase:
 
     def test_commands(self):
         """All that the server understands, and some that it does not."""
+        self.say_everything(self.logged_in())
+
+    def test_commands_compressed(self):
+        """The same, once the server has agreed to COMPRESS=DEFLATE."""
         session = self.logged_in()
+        if b"COMPRESS=DEFLATE" not in session.capabilities:
+            session.command(b"COMPRESS DEFLATE", expect="")
+            session.command(b"LOGOUT")
+            session.close()
+            self.check()
+            return
+        session.compress()
+        session.command(b"COMPRESS DEFLATE", expect="")
+        metrics = self.say_everything(session)
+        self.assertEqual(metrics.by("imapmeter_compress_attempts_total", "result"), {"active": 1, "refused": 1})
+
+    def say_everything(self, session: ScriptedSession) -> Exposition:
         self.say_what_needs_no_mailbox(session)
         self.manage_mailboxes(session)
         self.append(session)
@@ -175,7 +191,7 @@ class RealServerCase:
         self.say_wrong_things(session)
         session.command(b"LOGOUT")
         session.close()
-        self.check()
+        return self.check()
 
     def say_what_needs_no_mailbox(self, session: ScriptedSession) -> None:
         offered = session.capabilities

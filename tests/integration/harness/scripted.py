@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from .client import FakeClient
+from .deflated import Deflated
 from .journal import MARKER, Journal, bye_reason, name_of
 from .journal import DEGRADING, MECHANISMS, TEMPORARY, TIMED
 
@@ -37,7 +38,7 @@ class ScriptedSession:
     """One session through imapmeter, greeted. close() when its end is due: it reads to the end and judges the whole."""
 
     def __init__(self, client: FakeClient, journal: Journal):
-        self.client = client
+        self.client: FakeClient | Deflated = client
         self.journal = journal
         self._outstanding: list[Command] = []
         self._tags = 0
@@ -111,6 +112,11 @@ class ScriptedSession:
         self._send(b"DONE\r\n")
         self.finish(idle)
 
+    def compress(self) -> None:
+        """What follows is deflated, both ways."""
+        self.command(b"COMPRESS DEFLATE")
+        self.client = Deflated(self.client)
+
     # Reading
 
     def finish(self, command: Command, expect: str = "OK") -> Command:
@@ -145,7 +151,15 @@ class ScriptedSession:
         if outcome != "good":
             self.journal.count("client_problems_total", software=self._software, kind=outcome)
         self.journal.count("bytes_total", self.client.sent.octets, direction="client_to_server")
+        if isinstance(self.client, Deflated):
+            self._count_deflated(self.client)
         self.journal.count("bytes_total", self.client.received.octets, direction="server_to_client")
+
+    def _count_deflated(self, client: Deflated) -> None:
+        self.journal.count("deflated_bytes_total", client.deflated_sent, direction="client_to_server")
+        self.journal.count("deflated_bytes_total", client.deflated_received, direction="server_to_client")
+        self.journal.count("inflated_bytes_total", client.plain_sent, direction="client_to_server")
+        self.journal.count("inflated_bytes_total", client.plain_received, direction="server_to_client")
 
     def _outcome(self) -> str:
         if self._cut:
@@ -237,6 +251,8 @@ class ScriptedSession:
         self._outstanding.remove(command)
         command.answer, command.code = condition, code
         self.journal.ended(command.name, condition, code, command.mechanism, command.cancelled)
+        if command.name == "COMPRESS":
+            self.journal.count("compress_attempts_total", result="active" if condition == "OK" else "refused")
         self._logged_out |= command.name == "LOGOUT" and condition == "OK"
         if condition == "OK":
             if command.messages:
