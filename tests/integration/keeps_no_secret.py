@@ -4,11 +4,17 @@ else: not in its log at trace level, its metrics, its pages, its arguments, nor 
 
 import base64
 import os
+import re
 import signal
+import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
 from harness import CHUNKINGS, IntegrationCase, wait_until
 from harness.canary import Canary
+from harness.proxy import binary
+from harness.timing import scaled
 
 CRLF = b"\r\n"
 Step = tuple[bytes, bytes]  # what the client sends, what the server answers
@@ -82,6 +88,13 @@ def other_words(c: bytes) -> dict[str, list[Step]]:
     }
 
 
+def imapmeter(*arguments: str) -> bytes:
+    done = subprocess.run([binary(), *arguments], capture_output=True, check=False, timeout=scaled(20))
+    if done.returncode != 0:
+        raise AssertionError(f"imapmeter {arguments}: {done.stderr}")
+    return done.stdout + done.stderr
+
+
 class KeepsNoSecret(IntegrationCase):
     def setUp(self):
         super().setUp()
@@ -105,7 +118,7 @@ class KeepsNoSecret(IntegrationCase):
         outputs = {"log": "\n".join(self.proxy.log).encode(), "stdout": "\n".join(self.proxy.stdout).encode()}
         asked = self.canary.word.decode()
         for listener, address in (("admin", self.proxy.admin), ("metrics", self.proxy.metrics)):
-            for path in ("/", "/metrics", "/api/v1/status", "/livez", "/readyz", f"/{asked}", f"/metrics?{asked}"):
+            for path in ("/", "/metrics", "/api/v1/status", "/api/v1/skeletons", "/livez", "/readyz", f"/{asked}", f"/metrics?{asked}"):
                 _, headers, body = self.proxy.get(path, address=address)
                 outputs[f"{listener} {path}"] = repr(headers).encode() + body
         for name in ("cmdline", "environ", "comm"):
@@ -114,8 +127,22 @@ class KeepsNoSecret(IntegrationCase):
         for task in os.listdir(f"/proc/{self.proxy.pid}/task"):
             with open(f"/proc/{self.proxy.pid}/task/{task}/comm", "rb") as file:
                 outputs[f"name of thread {task}"] = file.read()
+        outputs["why"], outputs["replay"] = self.why_and_replay()
         seen = {name: shapes for name, octets in outputs.items() if (shapes := self.canary.seen_in(octets))}
         self.assertFalse(seen)
+
+    def why_and_replay(self) -> tuple[bytes, bytes]:
+        """What the flight recorder shows of every session that ended badly, and what is printed when it is replayed."""
+        address = "%s:%d" % self.proxy.admin
+        headings = imapmeter("why", "--admin", address)
+        kept = re.findall(rb"^session (\S+) of", headings, re.MULTILINE)
+        skeletons = [imapmeter("why", name.decode(), "--admin", address) for name in kept[:20]]
+        with tempfile.TemporaryDirectory(prefix="imapmeter-") as directory:
+            files = [Path(directory, str(number)) for number in range(len(skeletons))]
+            for file, skeleton in zip(files, skeletons):
+                file.write_bytes(skeleton)
+            replayed = imapmeter("replay", *map(str, files)) if files else b""
+        return headings + b"".join(skeletons), replayed
 
     def test_the_canary_would_be_seen(self):
         word = self.canary.word

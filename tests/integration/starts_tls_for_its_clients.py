@@ -42,6 +42,7 @@ class StarttlsCase(IntegrationCase):
     def no_canary(self, canary: Canary) -> None:
         for where, octets in {"log": "\n".join(self.proxy.log).encode(), "metrics": self.proxy.get("/metrics")[2],
                               "status": self.proxy.get("/api/v1/status")[2],
+                              "skeletons": self.proxy.get("/api/v1/skeletons")[2],
                               "stdout": "\n".join(self.proxy.stdout).encode()}.items():
             self.assertEqual(canary.seen_in(octets), [], where)
 
@@ -365,7 +366,8 @@ class EndsByTheClock(StarttlsCase):
         with self.proxy.connect(handshake=False) as refused:
             self.assertRegex(refused.read_all(), BYE)
         self.secure(client)
-        other = self.greeted()  # the handshake is over
+        self.relay(client, server, b"a NOOP\r\n")  # then the handshake is over for imapmeter too
+        other = self.greeted()
         for each in (client, server, *other):
             each.close()
         self.proxy.wait_for("imapmeter_sessions_closed_total", 1, reason="limit_handshakes", phase="handshake")
