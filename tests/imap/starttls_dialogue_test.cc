@@ -384,5 +384,14 @@ TEST(UpstreamDialogue, LearnsTheCapabilitiesInsideTls) {
   EXPECT_FALSE(UpstreamDialogue(Goal::starttls).begin_inside_tls());
 }
 
+// What is pipelined behind STARTTLS belongs to TLS, or ends the session: it is never read as a command.
+TEST(Traps, T19_StarttlsAndPipelinedBytes) {
+  const std::string line = "a STARTTLS\r\n";
+  const ClientRun command = run_client(line + "b LOGIN u p\r\n");
+  EXPECT_EQ(command.verdict, Client::injection);
+  EXPECT_EQ(command.logins, 0U);
+  EXPECT_EQ(run_client(line + "\x16\x03\x01").taken, line.size());
+}
+
 }  // namespace
 }  // namespace imapmeter::test

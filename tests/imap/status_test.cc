@@ -242,5 +242,27 @@ TEST(Status, DataBeforeLogin) {
   EXPECT_THAT(server_says("* LIST () \"/\" a\r\n"), Not(Contains("anomaly upstream data_before_auth")));
 }
 
+// Each of these is cut in its middle, at every place, by events_of().
+TEST(Traps, T04_ChunkBoundaries) {
+  EXPECT_THAT(events_of(greeted().server(
+                  "* OK [ALERT] x\r\n* 1 FETCH (BODY[] {12}\r\n* BYE\r\na OK )\r\n* NO [UNSEEN 3] x\r\n")),
+              ElementsAre("status untagged OK ALERT (OK ALERT UNSOLICITED)", "literal upstream 12",
+                          "anomaly upstream data_before_auth", "status untagged NO UNSEEN (NO UNSEEN UNSOLICITED)"));
+}
+
+// However many names peers make up, there is one value for all of them.
+TEST(Traps, T15_WhatPeersMakeUpIsOther) {
+  Conversation talk = greeted();
+  for (const std::string made_up : {"x", "SELECTX", "UID", "UID X", "XAPPLEPUSHSERVICE"})
+    talk.client("a " + made_up + "\r\n").server("a NO [" + made_up + "] x\r\n");
+  std::vector<std::string> events = events_of(talk);
+  for (const std::string& event : events)
+    EXPECT_TRUE(event == "started other" || event == "ended other NO" || event == "status tagged NO other (NO)")
+        << event;
+  EXPECT_EQ(events.size(), 15U);
+  EXPECT_THAT(hear(greeted().client("a AUTHENTICATE MADE-UP\r\n").server("a NO x\r\n")).logins,
+              ElementsAre("other rejected none"));
+}
+
 }  // namespace
 }  // namespace imapmeter::test
