@@ -24,6 +24,10 @@ class CountsExactly(unittest.TestCase):
         self.assertEqual(metrics.sum("imapmeter_opaque_sessions_total"), 0)
         self.assertEqual(metrics.sum("imapmeter_session_outcomes_total"), sessions)
         self.assertEqual(metrics.sum("imapmeter_authored_total"), 0)
+        first = "imapmeter_command_first_response_seconds_count"
+        self.assertEqual(metrics.sum(first), metrics.sum("imapmeter_server_first_response_seconds_count"))
+        self.assertLessEqual(metrics.sum(first), metrics.sum("imapmeter_command_duration_seconds_count"))
+        self.assertGreater(metrics.sum(first), 0)
         started = sum(expected["imapmeter_commands_started_total"].values())
         responses = sum(expected["imapmeter_responses_total"].values())
         print(f"figure: {started} commands and {responses} status responses, all counted", flush=True)

@@ -167,6 +167,7 @@ void Conversation::begin_with_literals() {
     const std::size_t octets = body_size();
     client_literal(octets, "+}\r\n");
     script_->say_client(body(command.tag, octets));
+    if (command.label == "APPEND" && octets > 0) ++command.messages;
   }
   script_->say_client(form.last);
   pending_.push_back(std::move(command));
@@ -188,10 +189,13 @@ void Conversation::answer_all() {
   while (!pending_.empty()) answer_one();
 }
 
-void Conversation::answer(const Begun& command, std::string_view condition, const StatusText& text) {
+void Conversation::answer(const Begun& command, std::string_view condition, const StatusText& text, When when) {
   status_line(command.tag + " " + std::string(condition), "tagged", condition, text);
   journal_.ended(command.label, condition);
-  if (command.label == "LOGIN" || command.label == "AUTHENTICATE") journal_.login_answered(condition, text.code);
+  if (when == When::in_time) journal_.timed(command.label);
+  if (condition == "OK") journal_.messages("appended", command.messages);
+  if (command.label == "LOGIN" || command.label == "AUTHENTICATE")
+    journal_.login_answered({command.mechanism, condition, text.code, command.cancelled});
 }
 
 void Conversation::answer(const Begun& command) {

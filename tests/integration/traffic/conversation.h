@@ -27,7 +27,11 @@ class Conversation {
   struct Begun {
     std::string tag;
     std::string label;
+    std::uint64_t messages = 0;  // of an APPEND
+    std::string_view mechanism = "LOGIN_COMMAND";
+    bool cancelled = false;
   };
+  enum class When { in_time, early };  // an early answer comes before the command's last octet
 
   // conversation.cc: sessions and plain commands
   void greet();
@@ -39,7 +43,7 @@ class Conversation {
   void begin_with_literals();
   void answer_one();
   void answer_all();
-  void answer(const Begun& command, std::string_view condition, const StatusText& text);
+  void answer(const Begun& command, std::string_view condition, const StatusText& text, When when = When::in_time);
   void answer(const Begun& command);
   SessionPlan end();
   void log_out();

@@ -28,12 +28,13 @@ void Conversation::continuation() {
 
 void Conversation::append_accepted() {
   for (std::uint64_t left = random_.below(3); left > 0; --left) begin_plain();
-  const Begun command{unique_tag(), random_.chance(50) ? "APPEND" : "SETMETADATA"};
+  Begun command{unique_tag(), random_.chance(50) ? "APPEND" : "SETMETADATA"};
   begin(command, " " + command.label + " x");
   for (std::uint64_t left = random_.between(1, 3); left > 0; --left) {
     const std::size_t octets = body_size();
     script_->say_client(random_.chance(80) ? " " : " ~");
     client_literal(octets, "}\r\n");
+    if (command.label == "APPEND" && octets > 0) ++command.messages;
     script_->server_waits();
     noise();
     if (!pending_.empty() && random_.chance(50)) answer_one();
@@ -82,7 +83,7 @@ void Conversation::append_answered_early() {
   script_->say_client(std::string_view(text).substr(0, before));
   script_->server_waits();
   noise();
-  answer(command, random_.chance(70) ? "NO" : "BAD", random_.pick(status_texts()));
+  answer(command, random_.chance(70) ? "NO" : "BAD", random_.pick(status_texts()), When::early);
   journal_.anomaly("upstream", "early_completion");
   between_completions();
   script_->client_waits();
@@ -98,8 +99,8 @@ void Conversation::append_answered_early() {
 // The octets of a synchronising literal come before the server has asked for them; it asks all the same.
 void Conversation::append_impatient() {
   script_->client_waits();
-  const Begun command{unique_tag(), "APPEND"};
   const std::size_t octets = body_size() + 1;
+  const Begun command{unique_tag(), "APPEND", 1};
   begin(command, " APPEND x ");
   client_literal(octets, "}\r\n");
   script_->say_client(body(command.tag, octets));
@@ -123,6 +124,7 @@ void Conversation::idle() {
     return script_->client_waits();
   }
   script_->say_server(random_.chance(80) ? "+ idling\r\n" : "+\r\n");
+  journal_.add("imapmeter_idle_duration_seconds_count");
   noise();
   script_->client_waits();
   script_->say_client(random_.pick(done));  // whatever comes next is pipelined behind it
@@ -140,18 +142,19 @@ void Conversation::authenticate(bool succeeds) {
     unsigned rounds;
     bool may_succeed;
     bool cancelled;
+    std::string_view mechanism;
   };
   constexpr std::array<Form, 6> forms = {
-      {{" AUTHENTICATE PLAIN AHVzZXIAcGFzcw==\r\n", 0, true, false},
-       {" authenticate plain\r\n", 1, true, false},
-       {" AUTHENTICATE LOGIN\r\n", 2, true, false},
-       {" AUTHENTICATE XOAUTH2 dXNlcj1hAWF1dGg9QmVhcmVyIHgBAQ==\r\n", 1, false, false},
-       {" AUTHENTICATE CRAM-MD5\r\n", 1, false, true},
-       {" AUTHENTICATE =\r\n", 0, false, false}}};
+      {{" AUTHENTICATE PLAIN AHVzZXIAcGFzcw==\r\n", 0, true, false, "PLAIN"},
+       {" authenticate plain\r\n", 1, true, false, "PLAIN"},
+       {" AUTHENTICATE LOGIN\r\n", 2, true, false, "LOGIN"},
+       {" AUTHENTICATE XOAUTH2 dXNlcj1hAWF1dGg9QmVhcmVyIHgBAQ==\r\n", 1, false, false, "XOAUTH2"},
+       {" AUTHENTICATE CRAM-MD5\r\n", 1, false, true, "CRAM-MD5"},
+       {" AUTHENTICATE =\r\n", 0, false, false, "other"}}};
   constexpr std::array answers = {"AHVzZXIAcGFzcw==\r\n"sv, "\r\n"sv, "DONE\r\n"sv, "b\r\n"sv, "a NOOP\r\n"sv};
   constexpr std::array challenges = {"+ \r\n"sv, "+\r\n"sv, "+ VXNlcm5hbWU6\r\n"sv, "+ OK [ALERT] x\r\n"sv};
   const Form& form = forms[random_.below(succeeds ? 3 : forms.size())];
-  const Begun command{unique_tag(), "AUTHENTICATE"};
+  const Begun command{unique_tag(), "AUTHENTICATE", 0, form.mechanism, form.cancelled};
   begin(command, form.line);
   for (unsigned round = 0; round < form.rounds; ++round) {
     script_->server_waits();
@@ -202,7 +205,10 @@ void Conversation::desync() {
   begin(command, " FETCH 1 BODY[]\r\n");
   script_->server_waits();
   script_->say_server("* 1 FETCH (BODY[] {3}\r\nabc");
-  script_->say_server(random_.chance(50) ? "def)\r\n" : ")\r\nServer Unavailable. 15\r\n");
+  const bool whole = random_.chance(50);
+  script_->say_server(whole ? ")\r\nServer Unavailable. 15\r\n" : "def)\r\n");
+  if (whole) journal_.data("FETCH");
+  if (whole) journal_.messages("fetched", 1);
   journal_.literal("server_to_client", 3);
   journal_.anomaly("upstream", "desync");
   if (random_.chance(70)) script_->say_server("* OK [ALERT] not counted\r\n");
@@ -226,6 +232,7 @@ void Conversation::overflow() {
     const auto& [command, is_tracked] = commands[chosen];
     status_line(command.tag + " OK", "tagged", "OK", {" done", "none"});
     if (is_tracked) journal_.ended(command.label, "OK");
+    if (is_tracked) journal_.timed(command.label);
     commands.erase(commands.begin() + static_cast<std::ptrdiff_t>(chosen));
   }
   script_->client_waits();

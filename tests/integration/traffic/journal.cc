@@ -59,16 +59,49 @@ void Journal::ended(std::string_view command, std::string_view result) {
   add(two("imapmeter_commands_total", "command", command, "result", result));
 }
 
-void Journal::login_answered(std::string_view condition, std::string_view code) {
+void Journal::timed(std::string_view command) {
+  constexpr std::array timed = {"AUTHENTICATE"sv, "LOGIN"sv,     "SELECT"sv,   "EXAMINE"sv, "LIST"sv,
+                                "STATUS"sv,       "APPEND"sv,    "EXPUNGE"sv,  "FETCH"sv,   "SEARCH"sv,
+                                "STORE"sv,        "COPY"sv,      "NOOP"sv,     "LOGOUT"sv,  "UID FETCH"sv,
+                                "UID SEARCH"sv,   "UID STORE"sv, "UID COPY"sv, "UID MOVE"sv};
+  if (command == "IDLE") return;
+  const bool known = std::find(timed.begin(), timed.end(), command) != timed.end();
+  add(one("imapmeter_command_duration_seconds_count", "command", known ? command : "other"sv));
+}
+
+void Journal::data(std::string_view keyword) { add(one("imapmeter_untagged_data_total", "keyword", keyword)); }
+
+void Journal::messages(std::string_view operation, std::uint64_t count) {
+  add(one("imapmeter_messages_total", "operation", operation), count);
+}
+
+void Journal::login_answered(const LoginAnswer& answer) {
+  const auto& [mechanism, condition, code, cancelled] = answer;
   constexpr std::array<std::string_view, 4> of_the_user = {"none"sv, "AUTHENTICATIONFAILED"sv, "AUTHORIZATIONFAILED"sv,
                                                            "EXPIRED"sv};
   constexpr std::array<std::string_view, 5> of_the_server = {"UNAVAILABLE"sv, "INUSE"sv, "LIMIT"sv, "SERVERBUG"sv,
                                                              "CONTACTADMIN"sv};
   const auto in = [code](const auto& codes) { return std::find(codes.begin(), codes.end(), code) != codes.end(); };
-  std::string_view result = condition == "OK" ? "success"sv : "other"sv;
+  std::string_view result = condition == "BAD" ? "bad"sv : "other_no"sv;
   if (condition == "NO" && in(of_the_user)) result = "rejected";
   if (condition == "NO" && in(of_the_server)) result = "temporary";
-  add(one("imapmeter_server_auth_attempts_total", "result", result));
+  if (condition == "NO" && code == "PRIVACYREQUIRED") result = "policy";
+  if (cancelled) result = "cancelled";
+  if (condition == "OK") result = "success";
+  add(two("imapmeter_auth_attempts_total", "mechanism", mechanism, "result", result));
+  const bool of_servers = result == "success" || result == "rejected" || result == "temporary";
+  add(one("imapmeter_server_auth_attempts_total", "result", of_servers ? result : "other"sv));
+  if (result == "success") return;
+  constexpr std::array labels = {"AUTHENTICATIONFAILED"sv,
+                                 "AUTHORIZATIONFAILED"sv,
+                                 "EXPIRED"sv,
+                                 "PRIVACYREQUIRED"sv,
+                                 "UNAVAILABLE"sv,
+                                 "CONTACTADMIN"sv,
+                                 "LIMIT"sv,
+                                 "INUSE"sv,
+                                 "none"sv};
+  add(one("imapmeter_auth_failures_total", "code", in(labels) ? code : "other"sv));
 }
 
 void Journal::anomaly(std::string_view side, std::string_view kind) {
@@ -81,6 +114,7 @@ void Journal::literal(std::string_view direction, std::uint64_t octets) {
 
 void Journal::closed(std::string_view reason) {
   add("imapmeter_sessions_accepted_total");
+  add("imapmeter_session_duration_seconds_count");
   add(one("imapmeter_sessions_closed_total", "reason", reason));
 }
 

@@ -17,6 +17,13 @@ struct StatusText {
   unsigned literal_octets = 0;
 };
 
+struct LoginAnswer {
+  std::string_view mechanism;  // LOGIN_COMMAND for the command LOGIN
+  std::string_view condition;
+  std::string_view code;
+  bool cancelled = false;
+};
+
 struct Journal {
   std::map<std::string, std::uint64_t> samples;  // as in the exposition, without the label `listener`
 
@@ -27,8 +34,12 @@ struct Journal {
   void bye(std::string_view reason);
   void started();
   void ended(std::string_view command, std::string_view result);
+  // ended(), by an answer that came behind the command's last octet.
+  void timed(std::string_view command);
   // An answer to LOGIN or AUTHENTICATE.
-  void login_answered(std::string_view condition, std::string_view code);
+  void login_answered(const LoginAnswer& answer);
+  void data(std::string_view keyword);
+  void messages(std::string_view operation, std::uint64_t count);
   void anomaly(std::string_view side, std::string_view kind);
   void literal(std::string_view direction, std::uint64_t octets);
   void closed(std::string_view reason);

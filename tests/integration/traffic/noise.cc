@@ -50,11 +50,14 @@ void Conversation::data_line() {
   if (random_.chance(1)) {
     script_->say_server("* SEARCH");
     for (std::uint64_t left = random_.below(4000); left > 0; --left) script_->say_server(" " + std::to_string(left));
+    journal_.data("SEARCH");
     return script_->say_server("\r\n");
   }
   const DataLine& line = random_.pick(data_lines());
   script_->say_server(line.wire);
   journal_.literal("server_to_client", line.literal_octets);
+  journal_.data(line.keyword);
+  if (line.message) journal_.messages("fetched", 1);
   if (!line.anomaly.empty()) journal_.anomaly("upstream", line.anomaly);
 }
 
@@ -66,6 +69,8 @@ void Conversation::message(std::string_view tag) {
                       std::to_string(octets) + "}\r\n");
   script_->say_server(body(tag, octets));
   script_->say_server(random_.chance(50) ? ")\r\n" : " UID 4)\r\n");
+  journal_.data("FETCH");
+  if (octets > 0) journal_.messages("fetched", 1);
   journal_.literal("server_to_client", octets);
 }
 

@@ -15,8 +15,10 @@ struct CommandLine {
 
 struct DataLine {
   std::string_view wire;  // whole response, with its line ends
+  std::string_view keyword;
   unsigned literal_octets = 0;
   std::string_view anomaly = {};  // empty for none
+  bool message = false;
 };
 
 std::span<const StatusText> status_texts();
