@@ -22,6 +22,7 @@
 #include "config/args.h"
 #include "metrics/admin_server.h"
 #include "metrics/metrics.h"
+#include "metrics/opaque_watch.h"
 #include "metrics/why.h"
 #include "proxy/health_check.h"
 #include "proxy/log.h"
@@ -38,6 +39,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds watch_interval{1};
+constexpr std::chrono::seconds opaque_interval{10};
 constexpr std::chrono::milliseconds retry{100};  // where there was no memory
 constexpr std::chrono::seconds longest_end{3};   // of a drained process
 constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
@@ -77,10 +79,12 @@ class Control {
   Control(const config::Config& config, proxy::Server& server, metrics::Metrics& metrics)
       : config_(config),
         server_(server),
+        metrics_(metrics),
         signals_(context_, SIGTERM, SIGINT, SIGHUP),
         timer_(context_),
         ticket_timer_(context_),
-        watch_timer_(context_) {
+        watch_timer_(context_),
+        opaque_timer_(context_) {
     for (std::size_t upstream = 0; upstream < config.upstreams.size(); ++upstream) {
       const auto& servers = config.upstreams[upstream].servers;
       for (std::size_t number = 0; number < servers.size(); ++number)
@@ -133,6 +137,7 @@ class Control {
     await_signal();
     await_rotation();
     await_watch();
+    await_opaque();
     for (proxy::HealthCheck& each : health_checks_) each.start();
   }
 
@@ -168,6 +173,16 @@ class Control {
     });
   }
 
+  void await_opaque() {
+    opaque_timer_.expires_after(opaque_interval);
+    opaque_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      for (const std::string& each : opaque_watch_.look(metrics_.snapshot(), std::chrono::steady_clock::now()))
+        proxy::log_warning("{}", each);
+      await_opaque();
+    });
+  }
+
   void drain() {
     const auto limit = config_.timeouts.drain;
     proxy::log_info("draining, for at most {} ms", limit.count());
@@ -180,11 +195,14 @@ class Control {
 
   const config::Config& config_;
   proxy::Server& server_;
+  const metrics::Metrics& metrics_;
+  metrics::OpaqueWatch opaque_watch_;
   asio::io_context context_;
   asio::signal_set signals_;
   asio::steady_timer timer_;
   asio::steady_timer ticket_timer_;
   asio::steady_timer watch_timer_;
+  asio::steady_timer opaque_timer_;
   std::list<proxy::NameLookup> lookups_;
   proxy::ThreadBuffers health_buffers_;
   std::list<proxy::HealthCheck> health_checks_;
