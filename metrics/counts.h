@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "metrics/capability_history.h"
 #include "metrics/histogram.h"
 #include "metrics/labels.h"
 #include "proxy/imap/event.h"
@@ -97,6 +98,7 @@ struct ServerCounts {
   Table<T, imap::condition_count> responses{};
   Table<T, server_auth_result_count> auth_attempts{};
   Histogram<T, server_first_response_bounds> first_response{};
+  Table<T, capability_states> capability_changes{};
 };
 
 using Totals = Counts<std::uint64_t>;
@@ -158,6 +160,7 @@ inline void add(ServerTotals& to, const ServerCounts<Cell>& from) noexcept {
   add(to.responses, from.responses);
   add(to.auth_attempts, from.auth_attempts);
   add(to.first_response, from.first_response);
+  add(to.capability_changes, from.capability_changes);
 }
 
 }  // namespace imapmeter::metrics

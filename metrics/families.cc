@@ -246,6 +246,18 @@ void upstreams(FamilyWriter& out, const Snapshot& all) {
               "user, other any other answer or none.");
   by_server<ServerAuthResult>(out, all, "result", &ServerTotals::auth_attempts);
 
+  out.counter(
+      "imapmeter_upstream_capability_changes_total",
+      "How often the capabilities of the server, before any was taken out, were none of its last 16 distinct sets; "
+      "which words, see /api/v1/events.");
+  for (const auto& upstream : all.upstreams) {
+    for (const auto& [server, totals] : upstream.servers) {
+      for (std::size_t state = 0; state < capability_states; ++state)
+        out.add({{"upstream", upstream.name}, {"server", server}, {"state", capability_state_names[state]}},
+                totals.capability_changes[state]);
+    }
+  }
+
   out.histogram("imapmeter_server_first_response_seconds",
                 "From the end of a command to the next line of the server, of commands that were alone at their end. "
                 "IDLE, an untagged OK without a code and INPROGRESS do not count.");

@@ -12,7 +12,12 @@ namespace imapmeter::metrics {
 
 Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build, Clock clock)
     : clock_(clock), build_(std::move(build)), upstreams_(config.upstreams), certificates_(config.listeners.size()) {
-  for (const config::Upstream& upstream : upstreams_) health_.emplace_back(upstream.servers.size());
+  for (const config::Upstream& upstream : upstreams_) {
+    health_.emplace_back(upstream.servers.size());
+    std::vector<std::string> servers;
+    for (const config::Address& each : upstream.servers) servers.push_back(config::to_string(each));
+    capabilities_.push_back(std::make_unique<CapabilityHistory>(upstream.name, std::move(servers), events_));
+  }
   for (const config::Listener& listener : config.listeners) {
     const auto upstream = std::find_if(upstreams_.begin(), upstreams_.end(),
                                        [&](const config::Upstream& u) { return u.name == listener.upstream; });
@@ -24,7 +29,9 @@ Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build
     for (std::size_t i = 0; i < servers; ++i) slot.names->servers.push_back(config::to_string(upstream->servers[i]));
     for (unsigned worker = 0; worker < workers; ++worker) {
       slot.shards.push_back(std::make_unique<Shard>(servers, clock));
-      slot.shards.back()->keep_skeletons(skeletons_, *slot.names);
+      slot.shards.back()->share({&skeletons_, slot.names.get(),
+                                 upstream == upstreams_.end() ? nullptr : capabilities_[slot.upstream].get(),
+                                 &events_});
     }
     listeners_.push_back(std::move(slot));
   }
@@ -33,6 +40,10 @@ Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build
 void Metrics::note_health_check(std::size_t upstream, std::size_t server, bool succeeded, bool up) {
   const std::lock_guard lock(mutex_);
   ServerHealth& health = health_.at(upstream).at(server);
+  if (health.up != up)
+    events_.note({up ? "server_up" : "server_down",
+                  {{"upstream", upstreams_[upstream].name},
+                   {"server", config::to_string(upstreams_[upstream].servers[server])}}});
   health.up = up;
   health.last_succeeded = succeeded;
   ++(succeeded ? health.ok : health.failed);

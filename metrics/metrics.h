@@ -52,6 +52,8 @@ class Metrics final : public prometheus::Collectable {
   Snapshot snapshot() const;
   std::vector<prometheus::MetricFamily> Collect() const override;
   const Skeletons& skeletons() const noexcept { return skeletons_; }
+  Events& events() noexcept { return events_; }
+  const Events& events() const noexcept { return events_; }
   // The answer to GET /metrics: Prometheus text format 0.0.4.
   std::string exposition() const;
   // Of these the series that count something and are not zero; of histograms count and sum.
@@ -71,6 +73,8 @@ class Metrics final : public prometheus::Collectable {
   BuildInfo build_;
   std::vector<config::Upstream> upstreams_;
   Skeletons skeletons_;
+  Events events_;
+  std::vector<std::unique_ptr<CapabilityHistory>> capabilities_;  // by upstream
   std::vector<ListenerSlot> listeners_;
   std::function<std::uint64_t()> dropped_lines_;
   std::function<std::uint64_t()> relay_buffers_ = [] { return std::uint64_t{0}; };

@@ -11,6 +11,7 @@ constexpr const char* index_text =
     "/livez          200 while the process is alive\n"
     "/readyz         200 while the listeners accept, else 503; with ?upstream=NAME also 503 without a usable server\n"
     "/api/v1/status  totals, rates and build as JSON\n"
+    "/api/v1/events  what has happened lately to imapmeter and its servers, as JSON\n"
     "/api/v1/skeletons  the last sessions that ended badly: events without any text of a peer, as JSON\n";
 
 Page not_found() { return {404, "text/plain; charset=utf-8", "not found\n"}; }
@@ -41,6 +42,11 @@ Page Pages::get(std::string_view target, Exposure exposure) const {
   if (path == "/api/v1/status") {
     page.type = "application/json";
     page.body = status_json(metrics_.snapshot(), ready_());
+    return page;
+  }
+  if (path == "/api/v1/events") {
+    page.type = "application/json";
+    page.body = events_json(metrics_.events().all());
     return page;
   }
   if (path == "/api/v1/skeletons") {

@@ -33,12 +33,7 @@ bool is_failure(imap::AuthResult result) noexcept {
 
 }  // namespace
 
-Shard::Shard(std::size_t servers, Clock clock) : clock_(clock), servers_(servers) {}
-
-void Shard::keep_skeletons(Skeletons& store, const SkeletonNames& names) noexcept {
-  skeletons_ = &store;
-  names_ = &names;
-}
+Shard::Shard(std::size_t servers, Clock clock) : clock_(clock), servers_(servers), last_capabilities_(servers) {}
 
 void Shard::on_status(const imap::Status& status) noexcept {
   counts_.responses[at(status.kind)][at(status.condition)].add(1);
@@ -163,6 +158,15 @@ void Shard::on_server_status(std::size_t server, imap::Condition condition) noex
   if (server < servers_.size()) servers_[server].responses[at(condition)].add(1);
 }
 
+void Shard::on_server_capabilities(std::size_t server, const imap::Capabilities& capabilities) noexcept {
+  if (server >= servers_.size() || shared_.capabilities == nullptr) return;
+  const std::size_t state = capabilities.after_login ? 1 : 0;
+  imap::CapabilitySet& last = last_capabilities_[server][state];
+  if (last == capabilities.set) return;
+  last = capabilities.set;
+  if (shared_.capabilities->is_change(server, capabilities)) servers_[server].capability_changes[state].add(1);
+}
+
 void Shard::on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept {
   if (server < servers_.size()) servers_[server].first_response.observe(time);
 }
@@ -178,13 +182,27 @@ void Shard::on_closed(const proxy::Closed& closed) noexcept {
   counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);
   counts_.closed[at(closed.reason)][at(closed.phase)].add(1);
   counts_.session_duration.observe(closed.duration);
+  const bool limit =
+      closed.reason >= proxy::CloseReason::limit_global && closed.reason <= proxy::CloseReason::fd_exhausted;
+  if (limit && !limits_told_[at(closed.reason)]) tell_limit(closed.reason);
   if (closed.facts == nullptr) return;
   const std::size_t software = at(closed.facts->client_software);
   if (closed.phase == proxy::Phase::authenticated) counts_.client_software[software].add(1);
   const auto trouble = closed.facts->outcome ? problem(*closed.facts->outcome) : std::nullopt;
   if (trouble) counts_.client_problems[software][at(*trouble)].add(1);
   const bool badly = closed.facts->outcome && *closed.facts->outcome != imap::Outcome::good;
-  if (badly && skeletons_ != nullptr) keep_skeleton(closed);
+  if (badly && shared_.skeletons != nullptr) keep_skeleton(closed);
+}
+
+void Shard::tell_limit(proxy::CloseReason limit) noexcept {
+  limits_told_[at(limit)] = true;
+  if (shared_.events == nullptr) return;
+  try {
+    const std::string reason(name(limit));
+    shared_.events->note_once(reason, {"limit", {{"reason", reason}}});
+  } catch (const std::bad_alloc&) {
+    // the counter tells
+  }
 }
 
 // Where there is no memory it is lost.
@@ -193,8 +211,9 @@ void Shard::keep_skeleton(const proxy::Closed& closed) noexcept {
     const proxy::SessionFacts& facts = *closed.facts;
     Skeleton kept;
     kept.id = proxy::session_id_text(facts.id);
-    kept.listener = names_->listener;
-    if (facts.server && *facts.server < names_->servers.size()) kept.server = names_->servers[*facts.server];
+    kept.listener = shared_.names->listener;
+    if (facts.server && *facts.server < shared_.names->servers.size())
+      kept.server = shared_.names->servers[*facts.server];
     kept.end = std::chrono::system_clock::now();
     kept.reason = closed.reason;
     kept.phase = closed.phase;
@@ -203,8 +222,9 @@ void Shard::keep_skeleton(const proxy::Closed& closed) noexcept {
     kept.duration = closed.duration;
     kept.noted = facts.flight.noted();
     kept.events = facts.flight.events();
-    skeletons_->keep(std::make_shared<const Skeleton>(std::move(kept)));
+    shared_.skeletons->keep(std::make_shared<const Skeleton>(std::move(kept)));
   } catch (const std::bad_alloc&) {
+    return;
   }
 }
 

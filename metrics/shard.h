@@ -23,18 +23,27 @@ struct SkeletonNames {
   std::vector<std::string> servers;
 };
 
+// Where a shard reports what is not a number; each may be absent.
+struct Shared {
+  Skeletons* skeletons = nullptr;  // and then `names`, too
+  const SkeletonNames* names = nullptr;
+  CapabilityHistory* capabilities = nullptr;
+  Events* events = nullptr;
+};
+
 // Written by its worker only; counts(), server() and rates() may be read on any thread at any time. Each is allocated
 // by itself and begins with what is only read, so that two workers do not write to one cache line.
 class Shard final : public imap::Observer, public proxy::Observer {
  public:
   // `servers`: how many the listener's upstream has; a number beyond them is not counted.
   explicit Shard(std::size_t servers, Clock clock = std::chrono::steady_clock::now);
-  // Sessions that end badly go there. `store` and `names` outlive this object.
-  void keep_skeletons(Skeletons& store, const SkeletonNames& names) noexcept;
+  // What is shared beyond one worker; outlives this object.
+  void share(const Shared& shared) noexcept { shared_ = shared; }
 
   void on_status(const imap::Status& status) noexcept override;
   void on_undefined_status() noexcept override;
   void on_data(const imap::Data& data) noexcept override;
+  void on_capabilities(const imap::Capabilities& /*capabilities*/) noexcept override {}
   void on_continuation() noexcept override {}
   void on_bye(imap::ByeReason reason) noexcept override;
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override;
@@ -68,6 +77,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   void on_relay_delay(imap::Direction direction, std::chrono::nanoseconds delay) noexcept override;
   void on_step(proxy::Step step, std::chrono::nanoseconds time) noexcept override;
   void on_server_status(std::size_t server, imap::Condition condition) noexcept override;
+  void on_server_capabilities(std::size_t server, const imap::Capabilities& capabilities) noexcept override;
   void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override;
   void on_auth_attempt(std::size_t server, const proxy::SessionFacts& session,
                        const imap::AuthAttempt& attempt) noexcept override;
@@ -79,6 +89,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   const FailingNetworks& failing_networks() const noexcept { return failing_networks_; }
 
  private:
+  void tell_limit(proxy::CloseReason limit) noexcept;
   void keep_skeleton(const proxy::Closed& closed) noexcept;
 
   Clock clock_;
@@ -86,8 +97,10 @@ class Shard final : public imap::Observer, public proxy::Observer {
   std::vector<ServerCounts<Cell>> servers_;
   Rates rates_;
   FailingNetworks failing_networks_;
-  Skeletons* skeletons_ = nullptr;
-  const SkeletonNames* names_ = nullptr;
+  Shared shared_;
+  std::array<bool, proxy::close_reason_count> limits_told_{};
+  // The last set of each server: one that is seen again costs no lock.
+  std::vector<std::array<imap::CapabilitySet, capability_states>> last_capabilities_;
 };
 
 }  // namespace imapmeter::metrics

@@ -185,6 +185,7 @@ class Control {
 
   void drain() {
     const auto limit = config_.timeouts.drain;
+    metrics_.events().note({"drain"});
     proxy::log_info("draining, for at most {} ms", limit.count());
     timer_.expires_after(limit);
     timer_.async_wait([this](const boost::system::error_code& error) {
@@ -195,7 +196,7 @@ class Control {
 
   const config::Config& config_;
   proxy::Server& server_;
-  const metrics::Metrics& metrics_;
+  metrics::Metrics& metrics_;
   metrics::OpaqueWatch opaque_watch_;
   asio::io_context context_;
   asio::signal_set signals_;
@@ -274,6 +275,7 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
 
   control.look_up_names();
   server.start();
+  metrics.events().note({"start"});
   tell_limits(config, server, metrics);
   metrics.set_relay_buffers([&server] { return server.relay_buffer_bytes(); });
   admin.start();

@@ -276,8 +276,9 @@ class Observer {
   // A step of a session was taken: each at most once, and only where the session came to its end; those of a server
   // that gave no greeting are left out.
   virtual void on_step(Step step, std::chrono::nanoseconds time) noexcept = 0;
-  // These three as imap::Observer has them, and of which server, or whose, they were.
+  // These four as imap::Observer has them, and of which server, or whose, they were.
   virtual void on_server_status(std::size_t server, imap::Condition condition) noexcept = 0;
+  virtual void on_server_capabilities(std::size_t server, const imap::Capabilities& capabilities) noexcept = 0;
   virtual void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept = 0;
   virtual void on_auth_attempt(std::size_t server, const SessionFacts& session,
                                const imap::AuthAttempt& attempt) noexcept = 0;

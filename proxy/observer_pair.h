@@ -48,6 +48,9 @@ class ObserverPair final : public Observer {
   void on_server_status(std::size_t server, imap::Condition condition) noexcept override {
     both([&](auto& to) { to.on_server_status(server, condition); });
   }
+  void on_server_capabilities(std::size_t server, const imap::Capabilities& capabilities) noexcept override {
+    both([&](auto& to) { to.on_server_capabilities(server, capabilities); });
+  }
   void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override {
     both([&](auto& to) { to.on_server_first_response(server, time); });
   }

@@ -36,6 +36,7 @@ class Gate final : public imap::Observer {
   void on_data(const imap::Data& data) noexcept override {
     if (open) to_.on_data(data);
   }
+  void on_capabilities(const imap::Capabilities& /*capabilities*/) noexcept override {}
   void on_continuation() noexcept override {
     if (open) to_.on_continuation();
   }

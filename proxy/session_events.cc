@@ -25,6 +25,11 @@ void Session::on_data(const imap::Data& data) noexcept {
   context_.imap_observer->on_data(data);
 }
 
+void Session::on_capabilities(const imap::Capabilities& capabilities) noexcept {
+  context_.imap_observer->on_capabilities(capabilities);
+  context_.observer->on_server_capabilities(server_, capabilities);
+}
+
 void Session::on_continuation() noexcept {
   facts_->flight.continuation(age());
   context_.imap_observer->on_continuation();

@@ -52,6 +52,7 @@ class SessionLog final : public Observer {
   void on_relay_delay(imap::Direction /*direction*/, std::chrono::nanoseconds /*delay*/) noexcept override {}
   void on_step(Step /*step*/, std::chrono::nanoseconds /*time*/) noexcept override {}
   void on_server_status(std::size_t /*server*/, imap::Condition /*condition*/) noexcept override {}
+  void on_server_capabilities(std::size_t /*server*/, const imap::Capabilities& /*capabilities*/) noexcept override {}
   void on_server_first_response(std::size_t /*server*/, std::chrono::nanoseconds /*time*/) noexcept override {}
   void on_auth_attempt(std::size_t server, const SessionFacts& session,
                        const imap::AuthAttempt& attempt) noexcept override;

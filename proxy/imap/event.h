@@ -7,6 +7,7 @@
 #include <optional>
 #include <string_view>
 
+#include "proxy/imap/capability_set.h"
 #include "proxy/imap/status.h"
 
 namespace imapmeter::imap {
@@ -55,6 +56,12 @@ std::string_view name(DataKeyword keyword) noexcept;
 struct Data {
   DataKeyword keyword = DataKeyword::other;
   std::uint32_t octets = 0;  // of its lines, line ends included, literals not; saturates
+};
+
+// What the server says it can do, before any word is taken out; emitted with the line of its list.
+struct Capabilities {
+  CapabilitySet set;
+  bool after_login = false;
 };
 
 // Messages that went over the wire as a literal.

@@ -23,6 +23,8 @@ class Observer {
   virtual void on_undefined_status() noexcept = 0;
   // An untagged data response.
   virtual void on_data(const Data& data) noexcept = 0;
+  // A list of capabilities, in data or in a response code. None of a compressed session.
+  virtual void on_capabilities(const Capabilities& capabilities) noexcept = 0;
   // A `+` of the server.
   virtual void on_continuation() noexcept = 0;
   // The first BYE of the session.

@@ -127,6 +127,7 @@ class SessionTracker {
   void on_continuation() noexcept;
   void fall_out_of_step() noexcept;
   void provider_signal(const ResponseLine& line) noexcept;
+  void tell_capabilities() noexcept;
   void tell_status(const ResponseLine& line, ResponseKind kind) noexcept;
   void bye(ByeReason reason) noexcept;
   ByeReason bye_reason() const noexcept;
@@ -160,6 +161,7 @@ class SessionTracker {
   ResponseScanner responses_;
   CommandScanner commands_;
   CapabilityFilter filter_;
+  CapabilityReader capabilities_;
   MultiplexFilter multiplex_;
   std::unique_ptr<Inflater> inflater_;  // while a side is deflated
   TimePoint now_{};
@@ -184,6 +186,7 @@ class SessionTracker {
   bool idling_ : 1 = false;
   bool just_logged_in_ : 1 = false;  // the last command that was answered was a login, and the answer OK
   bool in_step_ : 1 = true;
+  bool listing_ : 1 = false;             // this line has a list of capabilities
   bool after_literal_ : 1 = false;       // a server literal, and no completion since
   bool tag_outstanding_ : 1 = false;     // the tag of the server's line was outstanding when it was read
   bool first_client_octet_ : 1 = false;  // the next octet tells whether a SASL layer was put on
@@ -194,6 +197,6 @@ class SessionTracker {
 };
 
 // The idle cost of a session (PERFORMANCE.md): state of both directions, 4 commands, 64 held octets.
-static_assert(sizeof(SessionTracker) <= 480);
+static_assert(sizeof(SessionTracker) <= 528);
 
 }  // namespace imapmeter::imap

@@ -98,8 +98,10 @@ std::size_t SessionTracker::read_server(std::span<char> octets, FilterOutput& ou
       }
     }
     if (filter_.in_list()) {
+      capabilities_.read(octets);  // as they are: the filter changes them
       const std::size_t taken = filter_.take(octets, output, context_.rules, observer_);
       octets = octets.subspan(taken);
+      if (!filter_.in_list()) capabilities_.end();
       if (!responses_.skip(taken)) go_opaque(OpaqueReason::parser);
       continue;
     }
@@ -127,7 +129,10 @@ void SessionTracker::on_server(ResponseScanner::Token token, std::size_t octets)
       on_server_tag();
       break;
     case ResponseScanner::Token::list:
-      if (in_step_ && !inflater_) filter_.begin_list();
+      if (!in_step_ || inflater_) break;
+      filter_.begin_list();
+      capabilities_.start();
+      listing_ = true;
       break;
     case ResponseScanner::Token::part:
       on_server_part();
@@ -141,6 +146,7 @@ void SessionTracker::on_server(ResponseScanner::Token token, std::size_t octets)
       break;
     case ResponseScanner::Token::line:
       on_server_line();
+      tell_capabilities();
       break;
     case ResponseScanner::Token::unreadable:
       go_opaque(OpaqueReason::parser);
@@ -200,6 +206,13 @@ void SessionTracker::on_server_line() noexcept {
     case ResponseShape::tagged:
       return on_tagged(line);
   }
+}
+
+// Behind its line: the answer to a login has its list of what can be done after it.
+void SessionTracker::tell_capabilities() noexcept {
+  if (!listing_) return;
+  listing_ = false;
+  observer_.on_capabilities({capabilities_.set(), base_ != SessionState::not_authenticated});
 }
 
 void SessionTracker::note_first_response(const ResponseLine& line) noexcept {

@@ -36,6 +36,10 @@ class Listener final : public imap::Observer {
     note(4, static_cast<std::uint64_t>(to));
   }
   void on_authenticated() noexcept override { note(5, 0); }
+  void on_capabilities(const imap::Capabilities& all) noexcept override {
+    note(20, all.set.bits[0] ^ all.set.others);
+    note(21, (all.set.bits[1] << 1U) | (all.after_login ? 1U : 0U));
+  }
   void on_continuation() noexcept override { note(18, 0); }
   void on_client_line(imap::ClientLine line, std::uint32_t octets) noexcept override {
     note(19, (std::uint64_t{octets} << 8U) | static_cast<std::uint64_t>(line));

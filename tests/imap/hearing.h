@@ -22,6 +22,8 @@ inline Heard hear(const Conversation& talk, const imap::CapabilityRules& rules =
     EXPECT_EQ(heard.first_responses, whole.first_responses) << "split: " << split.text();
     EXPECT_EQ(heard.durations, whole.durations) << "split: " << split.text();
     EXPECT_EQ(heard.logins, whole.logins) << "split: " << split.text();
+    EXPECT_EQ(heard.capabilities, whole.capabilities) << "split: " << split.text();
+    EXPECT_EQ(heard.capability_sets, whole.capability_sets) << "split: " << split.text();
     EXPECT_EQ(heard.data, whole.data) << "split: " << split.text();
     EXPECT_EQ(heard.client_software, whole.client_software) << "split: " << split.text();
     if (heard.opaque) return;  // how far inflation had come depends on the cut

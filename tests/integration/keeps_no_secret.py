@@ -118,7 +118,7 @@ class KeepsNoSecret(IntegrationCase):
         outputs = {"log": "\n".join(self.proxy.log).encode(), "stdout": "\n".join(self.proxy.stdout).encode()}
         asked = self.canary.word.decode()
         for listener, address in (("admin", self.proxy.admin), ("metrics", self.proxy.metrics)):
-            for path in ("/", "/metrics", "/api/v1/status", "/api/v1/skeletons", "/livez", "/readyz", f"/{asked}", f"/metrics?{asked}"):
+            for path in ("/", "/metrics", "/api/v1/status", "/api/v1/skeletons", "/api/v1/events", "/livez", "/readyz", f"/{asked}", f"/metrics?{asked}"):
                 _, headers, body = self.proxy.get(path, address=address)
                 outputs[f"{listener} {path}"] = repr(headers).encode() + body
         for name in ("cmdline", "environ", "comm"):

@@ -76,6 +76,7 @@ TEST(Families, ShowsEveryLabelValueOfTheMarkedFamiliesFromTheStart) {
       {"imapmeter_upstream_connects_total", 2 * 10},
       {"imapmeter_upstream_sessions", 2},
       {"imapmeter_server_responses_total", 2 * 5},
+      {"imapmeter_upstream_capability_changes_total", 2 * 2},
       {"imapmeter_server_auth_attempts_total", 2 * 4},
       {"imapmeter_upstream_up", 2},
       {"imapmeter_upstream_health_checks_total", 2 * 2},
@@ -191,6 +192,7 @@ TEST(Families, LabelValuesAreThoseOfTheContract) {
     expect(family, "upstream", "dovecot");
     expect(family, "server", "mail.example.org:993 [2001:db8::1]:1993");
   }
+  expect("imapmeter_upstream_capability_changes_total", "state", "before_login after_login");
   expect("imapmeter_server_responses_total", "status", "OK NO BAD PREAUTH BYE");
   expect("imapmeter_server_auth_attempts_total", "result", "success rejected temporary other");
   expect("imapmeter_server_first_response_seconds", "le", "0.01 0.1 1 10 +Inf");
@@ -277,7 +279,7 @@ TEST(Families, FamiliesKeepTheRulesOfNames) {
   metrics.set_certificate_expiry(0, "a.pem", std::chrono::system_clock::now());
   metrics.set_limit("all", "sessions", 1000);
   const Exposition read = parse_exposition(metrics.exposition());
-  EXPECT_EQ(read.families.size(), 60U);
+  EXPECT_EQ(read.families.size(), 61U);
   for (const auto& [name, family] : read.families) {
     EXPECT_TRUE(name.starts_with("imapmeter_") || name.starts_with("process_")) << name;
     EXPECT_EQ(name.ends_with("_total"), family.type == "counter") << name;

@@ -127,6 +127,9 @@ class Heard final : public Observer {
   void on_server_status(std::size_t server, imap::Condition condition) noexcept override {
     add(std::to_string(server) + std::string(imap::name(condition)));
   }
+  void on_server_capabilities(std::size_t server, const imap::Capabilities&) noexcept override {
+    add(std::to_string(server) + "can");
+  }
   void on_server_first_response(std::size_t server, std::chrono::nanoseconds time) noexcept override {
     add(std::to_string(server) + "first" + std::to_string(time.count()));
   }
@@ -165,6 +168,7 @@ TEST(ObserverPair, BothHearEverythingInOrder) {
   observer.on_relay_delay(imap::Direction::client_to_server, {});
   observer.on_step(Step::connect, std::chrono::nanoseconds(8));
   observer.on_server_status(4, imap::Condition::bad);
+  observer.on_server_capabilities(9, {});
   observer.on_server_first_response(5, std::chrono::nanoseconds(9));
   observer.on_auth_attempt(6, {}, {.result = imap::AuthResult::temporary});
   observer.on_closed({.reason = CloseReason::drain});
@@ -192,6 +196,8 @@ TEST(ObserverPair, BothHearEverythingInOrder) {
                                              "2 connect8",
                                              "1 4BAD",
                                              "2 4BAD",
+                                             "1 9can",
+                                             "2 9can",
                                              "1 5first9",
                                              "2 5first9",
                                              "1 6temporary",

@@ -32,6 +32,7 @@ struct Told final : Observer {
   void on_relay_delay(imap::Direction, std::chrono::nanoseconds) noexcept override {}
   void on_step(Step, std::chrono::nanoseconds) noexcept override {}
   void on_server_status(std::size_t, imap::Condition) noexcept override {}
+  void on_server_capabilities(std::size_t, const imap::Capabilities&) noexcept override {}
   void on_server_first_response(std::size_t, std::chrono::nanoseconds) noexcept override {}
   void on_auth_attempt(std::size_t, const SessionFacts&, const imap::AuthAttempt&) noexcept override {}
   void on_closed(const Closed& closed) noexcept override { reason = closed.reason; }

@@ -88,6 +88,8 @@ struct Heard {
   std::vector<std::string> durations;
   std::vector<std::string> logins;
   std::vector<std::string> data;
+  std::vector<std::string> capabilities;
+  std::vector<imap::CapabilitySet> capability_sets;
   std::array<std::size_t, imap::direction_count> deflated{};
   std::array<std::size_t, imap::direction_count> inflated{};
   imap::ClientSoftware client_software = imap::ClientSoftware::none;
@@ -138,6 +140,8 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   heard.durations = std::move(log.durations);
   heard.logins = std::move(log.logins);
   heard.data = std::move(log.data);
+  heard.capabilities = std::move(log.capabilities);
+  heard.capability_sets = std::move(log.capability_sets);
   heard.deflated = log.deflated;
   heard.inflated = log.inflated;
   heard.findings = rules.findings;

@@ -17,7 +17,9 @@ class EventLog final : public imap::Observer {
   std::vector<std::string> logins;           // attempts to log in, as they were answered
   std::vector<std::string> first_responses;  // "COMMAND seconds"
   std::vector<std::string> durations;        // "COMMAND RESULT seconds", "-" for none; "idle seconds"
-  std::vector<std::string> data;             // keywords of untagged data, messages, provider signals
+  std::vector<std::string> capabilities;     // "before: IDLE other"
+  std::vector<imap::CapabilitySet> capability_sets;
+  std::vector<std::string> data;  // keywords of untagged data, messages, provider signals
 
   std::array<std::size_t, imap::direction_count> deflated{};  // octets by direction
   std::array<std::size_t, imap::direction_count> inflated{};
@@ -34,6 +36,13 @@ class EventLog final : public imap::Observer {
   }
   void on_undefined_status() noexcept override { add({"not_defined"}); }
   void on_data(const imap::Data& response) noexcept override { data.emplace_back(name(response.keyword)); }
+  void on_capabilities(const imap::Capabilities& all) noexcept override {
+    std::string words = all.after_login ? "after:" : "before:";
+    for (std::size_t i = 0; i < imap::capability_words.size(); ++i)
+      if (all.set.has(i)) words += " " + std::string(imap::capability_words[i]);
+    capabilities.push_back(words + (all.set.others != 0 ? " other" : ""));
+    capability_sets.push_back(all.set);
+  }
   void on_continuation() noexcept override {}
   void on_bye(imap::ByeReason reason) noexcept override { add({"bye", name(reason)}); }
   void on_state(imap::SessionState from, imap::SessionState to) noexcept override {

@@ -23,6 +23,9 @@ class FlightLog final : public imap::Observer {
     flight.data({}, data);
     heard.on_data(data);
   }
+  void on_capabilities(const imap::Capabilities& capabilities) noexcept override {
+    heard.on_capabilities(capabilities);
+  }
   void on_continuation() noexcept override { flight.continuation({}); }
   void on_bye(imap::ByeReason reason) noexcept override {
     flight.bye(reason);
