@@ -16,6 +16,7 @@ from processes import free_port  # noqa: E402
 
 OWNER = "mail"  # Cyrus gives no mail to root
 
+# delete_mode: else DELETE gives a mailbox a name with the second in it, and a second DELETE of that second finds it taken.
 SETTINGS = """\
 configdirectory: {directory}/conf
 defaultpartition: default
@@ -31,6 +32,7 @@ sasl_mech_list: PLAIN LOGIN
 autocreate_quota: 10000
 autocreate_post: yes
 failedloginpause: 0
+delete_mode: immediate
 """
 SERVICES = """\
 START {{
