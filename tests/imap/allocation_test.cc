@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "proxy/imap/deflate_tap.h"
 #include "proxy/imap/session_tracker.h"
+#include "tests/support/deflate.h"
 #include "tests/support/event_count.h"
 
 namespace {
@@ -99,6 +101,73 @@ TEST(Memory, NoAllocationIn1GiBOfTraffic) {
   EXPECT_GT(count.started, 1000U);
   EXPECT_EQ(count.started, count.ended + count.untracked);
   EXPECT_GT(count.words_removed, 1000U);
+}
+
+// What both sides say in turn behind COMPRESS, each side one stream: two commands, all that varied_traffic() has, their
+// answers; now and then a literal that inflates to many times what is inflated at once.
+struct Turn {
+  std::string client;
+  std::string server;
+};
+
+std::vector<Turn> deflated_turns(std::size_t count) {
+  Deflater client;
+  Deflater server;
+  std::vector<Turn> turns;
+  for (std::size_t round = 0; round < count; ++round) {
+    const std::string n = std::to_string(round);
+    const std::string zeros(round % 50 == 0 ? 10 * imap::inflated_at_once : 10, '\0');
+    const std::string answers = "* 1 FETCH (BODY[] {" + std::to_string(zeros.size()) + "}\r\n" + zeros + ")\r\nf" + n +
+                                " OK x\r\na" + n + " OK x\r\n";
+    turns.push_back({client("f" + n + " FETCH 1 BODY[]\r\na" + n + " APPEND X {" + std::to_string(n.size()) + "+}\r\n" +
+                            n + "\r\n"),
+                     server(varied_traffic(round * 7919) + answers)});
+  }
+  return turns;
+}
+
+TEST(Memory, NoAllocationBehindCompress) {
+  constexpr std::size_t turns = 5000;
+  const std::vector<Turn> talk = deflated_turns(turns);
+  imap::TagPool pool(1);
+  pool.give_back(pool.borrow());
+  EventCount count;
+  imap::InflatedSessions sessions(1);
+  imap::DeflateTaps taps(sessions);
+  imap::CapabilityRules rules{.enabled = true, .strip_starttls = true};
+  imap::TrackerContext context{&pool, &rules, 99, &taps};
+  imap::SessionTracker tracker(count, context);
+  std::vector<char> room(imap::capability_headroom + (1U << 14U));
+  const std::span<char> scratch = std::span(room).subspan(imap::capability_headroom);
+  std::minstd_rand dice(1);
+  const auto feed = [&](const std::string& text, bool client) {
+    for (std::size_t done = 0; done < text.size();) {
+      const std::size_t size = std::min<std::size_t>(1 + dice() % 400, text.size() - done);
+      std::copy_n(text.data() + done, size, scratch.begin());
+      if (client) {
+        tracker.pass_client(scratch.first(size), {});
+      } else {
+        tracker.server(scratch.first(size), {});
+      }
+      done += size;
+    }
+  };
+  feed("* PREAUTH x\r\n", false);
+  feed("z COMPRESS DEFLATE\r\n", true);
+  feed("z OK go\r\n", false);  // the one block of a compressed session
+
+  const std::size_t before = allocations;
+  for (const Turn& turn : talk) {
+    feed(turn.client, true);
+    feed(turn.server, false);
+  }
+  EXPECT_EQ(allocations - before, 0U);
+  tracker.finish({});
+  EXPECT_EQ(count.compressions, 1U);
+  EXPECT_EQ(count.opaque, 0U);
+  EXPECT_EQ(count.started, 1 + 2 * turns);
+  EXPECT_EQ(count.ended, 1 + 2 * turns);
+  EXPECT_GT(count.inflated, 3 * count.deflated);
 }
 
 }  // namespace
