@@ -165,9 +165,7 @@ void SkeletonPlayer::prelude() {
   if (first.kind == FlightKind::greeting || first.kind == FlightKind::undefined || first.kind == FlightKind::opaque)
     return;
   const bool logs_in = std::any_of(events_.begin(), events_.end(), [](const FlightEvent& each) {
-    const auto command = static_cast<imap::Command>(each.a);
-    return each.kind == FlightKind::command &&
-           (command == imap::Command::login || command == imap::Command::authenticate);
+    return each.kind == FlightKind::command && imap::is_login(static_cast<imap::Command>(each.a));
   });
   now_ = imap::TimePoint(std::chrono::milliseconds(first.at));
   gate_.open = false;

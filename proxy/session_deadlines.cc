@@ -89,9 +89,8 @@ void Session::check_relay_deadlines() {
   }
 }
 
-// An opaque session may have logged in unseen.
 TimePoint Session::preauth_deadline() const noexcept {
-  const bool waits = connect_told_ && !tracker_.ever_authenticated() && tracker_.state() != imap::SessionState::opaque;
+  const bool waits = connect_told_ && !tracker_.may_have_logged_in();
   return waits ? state_since_ + snapshot_->timeouts.preauth : TimePoint::max();
 }
 

@@ -59,8 +59,7 @@ void Session::on_authenticated() noexcept {
 }
 
 void Session::on_command_started(const imap::CommandStart& start) noexcept {
-  const bool login = start.command == imap::Command::login || start.command == imap::Command::authenticate;
-  if (login && facts_->login_began == TimePoint{}) facts_->login_began = now();
+  if (imap::is_login(start.command) && facts_->login_began == TimePoint{}) facts_->login_began = now();
   facts_->flight.command_started(age(), start);
   context_.imap_observer->on_command_started(start);
 }

@@ -55,7 +55,7 @@ void CommandScanner::count(std::size_t octets) noexcept {
 
 void CommandScanner::begin_line() noexcept {
   framer_.begin_part();
-  line_ = CommandLine{};
+  if (expect_ == Expect::command) line_ = CommandLine{};  // else this line belongs to the command before it
   word_.start();
   stage_ = Stage::start;
   done_ = 0;
@@ -161,12 +161,12 @@ bool CommandScanner::head_name(char octet) noexcept {
 }
 
 bool CommandScanner::head_mechanism(char octet) noexcept {
-  if (octet != ' ' && !ends_line(octet)) {
+  if (is_atom_char(octet)) {
     mechanism_.step(octet);
     return true;
   }
-  line_.mechanism = mechanism_.found();
-  return to_body(CommandShape::command);
+  if (octet == ' ' || ends_line(octet)) line_.mechanism = mechanism_.found();
+  return to_body(CommandShape::command);  // a literal may stand where the mechanism should
 }
 
 bool CommandScanner::head_cancel(char octet) noexcept {

@@ -65,7 +65,8 @@ class CommandScanner {
   // The server answered the command before its end.
   void answered() noexcept { answered_ = true; }
 
-  const CommandLine& line() const noexcept { return line_; }  // of the command that is being read or was read last
+  // Of the command that is being read or was read last; the shape is the last line's.
+  const CommandLine& line() const noexcept { return line_; }
   const LineFramer& framer() const noexcept { return framer_; }
   Expect read_as() const noexcept { return reading_; }  // what the line that ended was
   // Of the line or part of a line that ended, its LF included; saturates.

@@ -9,8 +9,6 @@ CommandResult result_of(Condition condition) noexcept {
   return condition == Condition::no ? CommandResult::no : CommandResult::bad;
 }
 
-bool is_login(Command command) noexcept { return command == Command::login || command == Command::authenticate; }
-
 // METRICS.md, auth_attempts: `temporary` is the server's trouble, not the user's.
 AuthResult auth_result(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept {
   if (condition == Condition::ok) return AuthResult::success;

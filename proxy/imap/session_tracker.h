@@ -76,6 +76,8 @@ class SessionTracker {
   SessionState state() const noexcept;
   bool greeting_seen() const noexcept { return greeting_seen_; }  // the first line was complete, in whatever shape
   bool ever_authenticated() const noexcept { return ever_authenticated_; }
+  // It has logged in, or that cannot be known.
+  bool may_have_logged_in() const noexcept { return opaque_ || ever_authenticated_ || login_unseen_; }
   bool logout_completed() const noexcept { return logout_completed_; }  // a tagged OK to LOGOUT was read
   bool bye_seen() const noexcept { return bye_seen_; }                  // a BYE was read, the greeting included
   // What passes is inflated to be read: give it in small portions.
@@ -124,6 +126,7 @@ class SessionTracker {
   void on_untagged(const ResponseLine& line) noexcept;
   void on_tagged(const ResponseLine& line) noexcept;
   void on_unmatched(const ResponseLine& line) noexcept;
+  void untracked_ok(Command command) noexcept;
   void on_continuation() noexcept;
   void fall_out_of_step() noexcept;
   void provider_signal(const ResponseLine& line) noexcept;
@@ -153,6 +156,7 @@ class SessionTracker {
   void update_state() noexcept;
   bool only_idle_outstanding() const noexcept;
   bool is_outstanding(Command command) const noexcept;
+  bool before_login() const noexcept { return base_ == SessionState::not_authenticated && !login_unseen_; }
   Outcome outcome() const noexcept;
 
   Observer& observer_;
@@ -177,6 +181,7 @@ class SessionTracker {
   bool opaque_ : 1 = false;
   bool greeting_seen_ : 1 = false;
   bool ever_authenticated_ : 1 = false;
+  bool login_unseen_ : 1 = false;  // a login was untracked, and its answer was not recognised
   bool logout_requested_ : 1 = false;
   bool logout_completed_ : 1 = false;
   bool bye_seen_ : 1 = false;

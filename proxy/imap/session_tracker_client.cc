@@ -112,6 +112,7 @@ void SessionTracker::begin_command() noexcept {
   } else {
     latest_ = Latest::untracked;
     ++silent_;
+    login_unseen_ = login_unseen_ || is_login(line.command);
     observer_.on_command_ended({line.command, CommandResult::untracked});
   }
   if (line.command == Command::logout) {

@@ -85,6 +85,7 @@ void SessionTracker::unauthenticate_answered(Condition condition) noexcept {
     return;
   }
   base_ = SessionState::not_authenticated;
+  login_unseen_ = false;
   end_with_next_flush(Direction::server_to_client);
 }
 

@@ -265,7 +265,7 @@ void SessionTracker::on_data(const ResponseLine& line) noexcept {
   observer_.on_data({line.keyword, responses_.octets()});
   if (line.message) observer_.on_messages(MessageOperation::fetched, 1);
   // what RFC 9051, RFC 2971 and RFC 5255 let a server say before login
-  if (!line.before_login && !ever_authenticated_) observer_.on_anomaly(Anomaly::data_before_auth);
+  if (!line.before_login && before_login()) observer_.on_anomaly(Anomaly::data_before_auth);
   // several streams in one from here on
   if (line.multiplex && is_outstanding(Command::id)) go_opaque(OpaqueReason::multiplex);
 }
@@ -304,9 +304,17 @@ void SessionTracker::on_unmatched(const ResponseLine& line) noexcept {
   const Command command = commands_.line().command;
   answer_latest();
   compress_pending_ = false;
+  if (is_login(command)) login_unseen_ = false;
+  if (line.condition == Condition::ok) untracked_ok(command);
+}
+
+// What must not be missed, although the table had no room for it.
+void SessionTracker::untracked_ok(Command command) noexcept {
+  if (is_login(command)) return authenticated();
+  if (command == Command::starttls) return go_opaque(OpaqueReason::upstream_starttls);
   // a switch that cannot be followed: what of its command was outstanding is not known
   const bool switches = command == Command::compress || (command == Command::unauthenticate && inflater_);
-  if (switches && line.condition == Condition::ok) go_opaque(OpaqueReason::compress_error);
+  if (switches) go_opaque(OpaqueReason::compress_error);
 }
 
 void SessionTracker::tell_status(const ResponseLine& line, ResponseKind kind) noexcept {
@@ -348,7 +356,7 @@ ByeReason SessionTracker::bye_reason() const noexcept {
   if (logout_requested_) return ByeReason::logout;
   if (responses_.bye_text().inactivity()) return ByeReason::inactivity;
   if (responses_.bye_text().shutdown()) return ByeReason::shutdown;
-  const seconds patience = ever_authenticated_ ? seconds(1800) : seconds(60);
+  const seconds patience = before_login() ? seconds(60) : seconds(1800);
   return now_ - last_client_ >= patience ? ByeReason::inactivity : ByeReason::shutdown;
 }
 

@@ -224,4 +224,8 @@ std::string_view name(Mechanism mechanism) noexcept;
 // Whether the rest of the connection may be wrapped after this mechanism (RFC 4752, RFC 2831, MS-NTHT).
 bool may_add_layer(Mechanism mechanism) noexcept;
 
+constexpr bool is_login(Command command) noexcept {
+  return command == Command::login || command == Command::authenticate;
+}
+
 }  // namespace imapmeter::imap

@@ -243,6 +243,15 @@ TEST(Unauthenticate, BeginsAnew) {
               AllOf(Contains("state not_authenticated -> authenticated"), Not(Contains("authenticated"))));
 }
 
+// What holds before login holds again.
+TEST(Unauthenticate, IsBeforeLoginAgain) {
+  Conversation talk = logged_in();
+  talk.client("a UNAUTHENTICATE\r\n").server("a OK x\r\n* LIST () \"/\" x\r\n");
+  EXPECT_THAT(events_of(talk), Contains("anomaly upstream data_before_auth"));
+  talk.wait(std::chrono::seconds(60)).server("* BYE x\r\n");
+  EXPECT_THAT(events_of(talk), Contains("bye inactivity"));
+}
+
 TEST(Traps, T24_UnauthenticateEndsCompression) {
   Deflater client;
   Deflater server;

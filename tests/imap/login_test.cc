@@ -115,6 +115,25 @@ TEST(Login, IsCancelledByAStar) {
       << "the last line decides";
 }
 
+// RFC 7888 section 4: `{n+}` counts at the end of every line. Where the mechanism stands it went by unseen, and the
+// commands behind its octets were taken for SASL.
+TEST(Login, MechanismAsALiteralIsALiteral) {
+  const std::string answered = "a BAD x\r\n";
+  EXPECT_THAT(events_of(greeted().client("a AUTHENTICATE {5+}\r\nPLAIN\r\n").server(answered).client("b NOOP\r\n")),
+              ElementsAre("started AUTHENTICATE", "literal client 5", "status tagged BAD none (BAD)",
+                          "ended AUTHENTICATE BAD", "started NOOP", "ended NOOP aborted"));
+  EXPECT_THAT(events_of(greeted().client("a AUTHENTICATE {5}\r\n").server(answered).client("b NOOP\r\n")),
+              ElementsAre("started AUTHENTICATE", "status tagged BAD none (BAD)", "ended AUTHENTICATE BAD",
+                          "started NOOP", "ended NOOP aborted"));
+  EXPECT_THAT(events_of(greeted().client("a AUTHENTICATE X{4+}\r\n*\r\nx\r\n").server(answered)),
+              ElementsAre("started AUTHENTICATE", "literal client 4", "status tagged BAD none (BAD)",
+                          "ended AUTHENTICATE BAD"));
+  EXPECT_THAT(logins(greeted().client("a AUTHENTICATE PLAIN{1+}\r\nx\r\n").server(answered)),
+              ElementsAre("other bad none"));
+  EXPECT_THAT(events_of(greeted().client(std::string("a AUTHENTICATE PL\0AIN\r\n", 23))),
+              ElementsAre("anomaly client nul_octet", "started AUTHENTICATE", "ended AUTHENTICATE aborted"));
+}
+
 TEST(Login, IsAbortedWithoutAnAnswer) {
   EXPECT_THAT(logins(greeted().client("a AUTHENTICATE PLAIN\r\n").server("+ \r\n")), ElementsAre("PLAIN aborted none"));
   EXPECT_THAT(logins(greeted().client("a LOGIN u p\r\n").server("* BYE x\r\n")),
