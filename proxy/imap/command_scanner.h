@@ -78,6 +78,10 @@ class CommandScanner {
   bool waiting() const noexcept { return stage_ == Stage::waiting; }
   // A command's first line was read, its last LF was not.
   bool command_open() const noexcept { return open_; }
+  // The first line of this command is being read, its name was.
+  bool beginning(const TagHash& tag) const noexcept {
+    return stage_ == Stage::body && !further_ && line_.shape == CommandShape::command && line_.tag == tag;
+  }
 
  private:
   enum class Stage : std::uint8_t {

@@ -105,6 +105,7 @@ class SessionTracker {
   void on_client_line() noexcept;
   void client_part_anomalies() noexcept;
   void begin_command() noexcept;
+  void answer_early(const OutstandingCommand& command) noexcept;
   void after_client_part() noexcept;
   void sasl_line() noexcept;
   void note_line_end() noexcept;
@@ -177,11 +178,14 @@ class SessionTracker {
   SessionState told_ = SessionState::connecting;         // what the observer knows
   Latest latest_ = Latest::none;
   LoginTrouble login_trouble_ = LoginTrouble::none;  // of the last attempt
+  Condition early_condition_ = Condition::bad;
+  ResponseCode early_code_ = ResponseCode::none;
   bool fed_ : 1 = false;
   bool opaque_ : 1 = false;
   bool greeting_seen_ : 1 = false;
   bool ever_authenticated_ : 1 = false;
-  bool login_unseen_ : 1 = false;  // a login was untracked, and its answer was not recognised
+  bool answered_early_ : 1 = false;  // the command that the client begins was answered: early_condition_, early_code_
+  bool login_unseen_ : 1 = false;    // a login was untracked, and its answer was not recognised
   bool logout_requested_ : 1 = false;
   bool logout_completed_ : 1 = false;
   bool bye_seen_ : 1 = false;

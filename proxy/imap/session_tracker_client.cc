@@ -107,7 +107,9 @@ void SessionTracker::begin_command() noexcept {
   entry.tag_length = OutstandingCommand::length_of(line.tag);
   entry.command = line.command;
   entry.mechanism = line.mechanism;
-  if (outstanding_.add(entry)) {
+  if (answered_early_) {
+    answer_early(entry);
+  } else if (outstanding_.add(entry)) {
     latest_ = Latest::tracked;
   } else {
     latest_ = Latest::untracked;
@@ -120,6 +122,17 @@ void SessionTracker::begin_command() noexcept {
     update_state();
   }
   after_client_part();
+}
+
+// The server did not wait for the end of its first line: that was too long for it, say.
+void SessionTracker::answer_early(const OutstandingCommand& command) noexcept {
+  answered_early_ = false;
+  latest_ = Latest::none;
+  observer_.on_anomaly(Anomaly::early_completion);
+  tell_end(command, early_condition_, true);
+  if (is_login(command.command)) tell_login(command, early_condition_, early_code_);
+  commands_.waiting() ? commands_.reject() : commands_.answered();
+  apply(command, early_condition_);
 }
 
 // A line of a command has ended: the client waits for `+`, goes on by itself, or the command is complete.

@@ -160,7 +160,8 @@ void SessionTracker::fall_out_of_step() noexcept {
 }
 
 void SessionTracker::on_server_tag() noexcept {
-  tag_outstanding_ = outstanding_.find(responses_.line().tag) != OutstandingTable::none;
+  const TagHash& tag = responses_.line().tag;
+  tag_outstanding_ = outstanding_.find(tag) != OutstandingTable::none || commands_.beginning(tag);
   if (tag_outstanding_ || !greeting_seen_) return;
   // an answer to an untracked command is as good as one to a tracked one
   if (in_step_ && after_literal_ && silent_ == 0) fall_out_of_step();
@@ -285,8 +286,12 @@ void SessionTracker::on_tagged(const ResponseLine& line) noexcept {
   if (line.condition == Condition::preauth) return observer_.on_anomaly(Anomaly::late_preauth);
   if (line.condition == Condition::bye) return observer_.on_anomaly(Anomaly::tagged_bye);
   const std::size_t index = outstanding_.find(line.tag);
-  if (index == OutstandingTable::none) return on_unmatched(line);
-  complete(index, line.condition, line.code);
+  if (index != OutstandingTable::none) return complete(index, line.condition, line.code);
+  if (answered_early_ || !commands_.beginning(line.tag)) return on_unmatched(line);
+  answered_early_ = true;  // it counts when it has begun
+  early_condition_ = line.condition;
+  early_code_ = line.code;
+  after_literal_ = false;
 }
 
 // An answer to a command that we do not know: one that found no room, or nobody's.
