@@ -138,7 +138,7 @@ enum class AuthResult : std::uint8_t {
   other_no,
   bad,
   cancelled,  // the client's last SASL line was `*`, and the answer was not OK
-  aborted,    // no answer
+  aborted,    // no answer, or none that was read
 };
 inline constexpr std::size_t auth_result_count = 8;
 std::string_view name(AuthResult result) noexcept;
@@ -191,7 +191,7 @@ std::string_view name(Outcome outcome) noexcept;
 enum class CompressResult : std::uint8_t {
   active,   // OK
   refused,  // NO or BAD
-  aborted,  // not at all: the session ended or went opaque
+  aborted,  // not at all, or unread: the session ended or went opaque, or the command was untracked
 };
 inline constexpr std::size_t compress_result_count = 3;
 std::string_view name(CompressResult result) noexcept;

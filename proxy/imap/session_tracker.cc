@@ -156,25 +156,27 @@ void SessionTracker::update_state() noexcept {
 void SessionTracker::go_opaque(OpaqueReason reason) noexcept {
   if (opaque_) return;
   opaque_ = true;
-  for (std::size_t index = 0; index < outstanding_.size(); ++index) {
-    const Command command = outstanding_[index].command;
-    observer_.on_command_ended({command, CommandResult::untracked});
-    if (command == Command::compress) observer_.on_compress(CompressResult::aborted);
-  }
+  for (std::size_t index = 0; index < outstanding_.size(); ++index)
+    end_unanswered(outstanding_[index], CommandResult::untracked);
   outstanding_.clear();
   inflater_.reset();
   observer_.on_opaque(reason);
   update_state();
 }
 
+// Each attempt is told once, its answer or that none was read.
+void SessionTracker::end_unanswered(const OutstandingCommand& command, CommandResult result) noexcept {
+  observer_.on_command_ended({command.command, result});
+  if (is_login(command.command)) observer_.on_auth_attempt({.mechanism = command.mechanism});
+  if (command.command == Command::compress) observer_.on_compress(CompressResult::aborted);
+}
+
 void SessionTracker::finish(TimePoint now) noexcept {
   const Outcome how = outcome();
   for (std::size_t index = 0; index < outstanding_.size(); ++index) {
     const OutstandingCommand& command = outstanding_[index];
-    observer_.on_command_ended({command.command, CommandResult::aborted});
+    end_unanswered(command, CommandResult::aborted);
     if (command.idling) observer_.on_idle(now - command.since);
-    if (is_login(command.command)) observer_.on_auth_attempt({.mechanism = command.mechanism});
-    if (command.command == Command::compress) observer_.on_compress(CompressResult::aborted);
   }
   outstanding_.clear();
   if (greeting_seen_) observer_.on_outcome(how);

@@ -153,6 +153,7 @@ class SessionTracker {
   void tell_end(const OutstandingCommand& command, Condition condition, bool early) noexcept;
   void tell_login(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept;
   void apply(const OutstandingCommand& command, Condition condition) noexcept;
+  void end_unanswered(const OutstandingCommand& command, CommandResult result) noexcept;
   void authenticated() noexcept;
   void update_state() noexcept;
   bool only_idle_outstanding() const noexcept;

@@ -115,7 +115,7 @@ void SessionTracker::begin_command() noexcept {
     latest_ = Latest::untracked;
     ++silent_;
     login_unseen_ = login_unseen_ || is_login(line.command);
-    observer_.on_command_ended({line.command, CommandResult::untracked});
+    end_unanswered(entry, CommandResult::untracked);
   }
   if (line.command == Command::logout) {
     logout_requested_ = true;

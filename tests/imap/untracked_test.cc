@@ -13,6 +13,7 @@ namespace {
 
 using testing::AllOf;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::Not;
 
 // 256 commands that are not answered.
@@ -61,6 +62,21 @@ TEST(Untracked, LoginLogsIn) {
   Conversation talk = greeted();
   talk.client(full_table() + "u AUTHENTICATE PLAIN\r\n").server("+ \r\n").client("AGEAYg==\r\n").server("u OK x\r\n");
   EXPECT_THAT(heard(talk), Contains("authenticated"));
+}
+
+// Else whoever sends 256 commands before his attempts would try passwords that nobody hears of.
+TEST(Untracked, EachLoginIsAnAttempt) {
+  Conversation talk = greeted();
+  talk.client(full_table() + "u LOGIN a b\r\nv LOGIN a c\r\nw AUTHENTICATE XOAUTH2 eA==\r\n");
+  EXPECT_THAT(listen(talk, {}).logins,
+              ElementsAre("LOGIN_COMMAND aborted none", "LOGIN_COMMAND aborted none", "XOAUTH2 aborted none"));
+}
+
+TEST(Untracked, LoginsAndCompressThatGoOpaqueAreTold) {
+  Conversation talk = greeted();
+  talk.client("a LOGIN a b\r\nb COMPRESS DEFLATE\r\nc STARTTLS\r\n").server("c OK x\r\n");
+  EXPECT_THAT(hear(talk).logins, ElementsAre("LOGIN_COMMAND aborted none"));
+  EXPECT_THAT(events_of(talk), Contains("compress aborted"));
 }
 
 // Where more follows it, which answer is its own is not known: it may have logged in.
