@@ -11,7 +11,8 @@ std::uint32_t seconds(imap::TimePoint time) noexcept {
 }
 
 bool within(std::uint32_t then, std::uint32_t now) noexcept {
-  return then != 0 && now - then <= std::chrono::seconds(failing_networks_window).count();
+  // `then` may be the later one: what was noted after a scrape has looked at the clock
+  return then != 0 && now <= then + std::chrono::seconds(failing_networks_window).count();
 }
 
 }  // namespace

@@ -213,7 +213,10 @@ void SessionTracker::on_server_line() noexcept {
 void SessionTracker::tell_capabilities() noexcept {
   if (!listing_) return;
   listing_ = false;
-  observer_.on_capabilities({capabilities_.set(), base_ != SessionState::not_authenticated});
+  // Gmail tells what can be done after login in data before its OK to the login
+  const bool of_login = responses_.line().shape == ResponseShape::data && !is_outstanding(Command::capability) &&
+                        (is_outstanding(Command::login) || is_outstanding(Command::authenticate));
+  observer_.on_capabilities({capabilities_.set(), of_login || base_ != SessionState::not_authenticated});
 }
 
 void SessionTracker::note_first_response(const ResponseLine& line) noexcept {

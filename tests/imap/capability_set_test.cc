@@ -49,6 +49,17 @@ TEST(CapabilitySet, OfAnAnswerToALoginIsOneAfterLogin) {
   EXPECT_THAT(heard(Conversation().server("* PREAUTH [CAPABILITY IDLE] x\r\n")), ElementsAre("after: IDLE"));
 }
 
+// Gmail's `* CAPABILITY` in front of its OK was a change of what it can do before login.
+TEST(CapabilitySet, AsDataOfALoginIsOneAfterLogin) {
+  for (const char* login : {"b LOGIN u p\r\n", "b AUTHENTICATE XOAUTH2 eA==\r\n"}) {
+    EXPECT_THAT(heard(greeted().client(login).server("* CAPABILITY IDLE\r\nb OK x\r\n")), ElementsAre("after: IDLE"));
+    EXPECT_THAT(heard(greeted().client("a CAPABILITY\r\n" + std::string(login)).server("* CAPABILITY IDLE\r\n")),
+                ElementsAre("before: IDLE"));
+    EXPECT_THAT(heard(Conversation().client(login).server("* OK [CAPABILITY IDLE] x\r\n")),
+                ElementsAre("before: IDLE"));
+  }
+}
+
 TEST(CapabilitySet, IsNoneWithoutItsLineEndOrAnywhereElse) {
   EXPECT_THAT(heard(greeted().server("* CAPABILITY IMAP4rev1")), IsEmpty());
   EXPECT_THAT(heard(greeted().server("* 1 FETCH (X {22}\r\n* CAPABILITY IMAP4rev1)\r\n")), IsEmpty());

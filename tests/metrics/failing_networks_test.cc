@@ -42,6 +42,16 @@ TEST(FailingNetworks, ForgetsAfterAWhile) {
   EXPECT_EQ(failing({&table}, then + failing_networks_window + seconds(1)), 0U);
 }
 
+// A scrape looks at the clock first and at the tables then: such a network was none.
+TEST(FailingNetworks, WhatIsNotedDuringAScrapeIsNotOld) {
+  FailingNetworks table;
+  const imap::TimePoint now(hours(1000));
+  table.note(1, false, now + seconds(1));
+  EXPECT_EQ(failing({&table}, now), 1U);
+  table.note(1, true, now + seconds(1));
+  EXPECT_EQ(failing({&table}, now), 0U);
+}
+
 TEST(FailingNetworks, JoinsTheTablesOfWorkers) {
   FailingNetworks first;
   FailingNetworks second;
