@@ -115,13 +115,17 @@ std::vector<Turn> deflated_turns(std::size_t count) {
   Deflater server;
   std::vector<Turn> turns;
   for (std::size_t round = 0; round < count; ++round) {
-    const std::string n = std::to_string(round);
-    const std::string zeros(round % 50 == 0 ? 10 * imap::inflated_at_once : 10, '\0');
-    const std::string answers = "* 1 FETCH (BODY[] {" + std::to_string(zeros.size()) + "}\r\n" + zeros + ")\r\nf" + n +
-                                " OK x\r\na" + n + " OK x\r\n";
-    turns.push_back({client("f" + n + " FETCH 1 BODY[]\r\na" + n + " APPEND X {" + std::to_string(n.size()) + "+}\r\n" +
-                            n + "\r\n"),
-                     server(varied_traffic(round * 7919) + answers)});
+    const std::size_t zeros = round % 50 == 0 ? 10 * imap::inflated_at_once : 10;
+    const std::string fetch = "f" + std::to_string(round);
+    const std::string append = "a" + std::to_string(round);
+    std::string commands = fetch + " FETCH 1 BODY[]\r\n";
+    commands += append + " APPEND X {3+}\r\nabc\r\n";
+    std::string answers = varied_traffic(round * 7919);
+    answers += "* 1 FETCH (BODY[] {" + std::to_string(zeros) + "}\r\n";
+    answers += std::string(zeros, '\0') + ")\r\n";
+    answers += fetch + " OK x\r\n";
+    answers += append + " OK x\r\n";
+    turns.push_back({client(commands), server(answers)});
   }
   return turns;
 }
