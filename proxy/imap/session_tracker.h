@@ -105,6 +105,7 @@ class SessionTracker {
   void on_client_line() noexcept;
   void client_part_anomalies() noexcept;
   void begin_command() noexcept;
+  bool make_room() noexcept;
   void answer_early(const OutstandingCommand& command) noexcept;
   void after_client_part() noexcept;
   void sasl_line() noexcept;

@@ -2,6 +2,22 @@
 #include "proxy/imap/session_tracker.h"
 
 namespace imapmeter::imap {
+namespace {
+
+// Its answer says how to read on, or who is there.
+bool changes_session(Command command) noexcept {
+  switch (command) {
+    case Command::idle:
+    case Command::compress:
+    case Command::unauthenticate:
+    case Command::starttls:
+      return true;
+    default:
+      return is_login(command);
+  }
+}
+
+}  // namespace
 
 void SessionTracker::client(std::span<const char> octets, TimePoint now) noexcept { hear_client(octets, now, nullptr); }
 
@@ -109,7 +125,7 @@ void SessionTracker::begin_command() noexcept {
   entry.mechanism = line.mechanism;
   if (answered_early_) {
     answer_early(entry);
-  } else if (outstanding_.add(entry)) {
+  } else if (outstanding_.add(entry) || (is_login(line.command) && make_room() && outstanding_.add(entry))) {
     latest_ = Latest::tracked;
   } else {
     latest_ = Latest::untracked;
@@ -122,6 +138,21 @@ void SessionTracker::begin_command() noexcept {
     update_state();
   }
   after_client_part();
+}
+
+// The latest command that nothing depends on gives its place to a login: else whoever sends commands enough before his
+// passwords would try them unheard.
+bool SessionTracker::make_room() noexcept {
+  for (std::size_t index = outstanding_.size(); index-- > 0;) {
+    const OutstandingCommand command = outstanding_[index];
+    if (changes_session(command.command) || command.owed != 0) continue;
+    if (index == 0) first_response_.stop();
+    outstanding_.remove(index);
+    ++silent_;
+    end_unanswered(command, CommandResult::untracked);
+    return true;
+  }
+  return false;
 }
 
 // The server did not wait for the end of its first line: that was too long for it, say.

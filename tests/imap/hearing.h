@@ -13,7 +13,7 @@ namespace imapmeter::test {
 
 // Listens at every split, expects the same of each, and returns it.
 inline Heard hear(const Conversation& talk, const imap::CapabilityRules& rules = {.enabled = false}) {
-  const Heard whole = listen(talk, {}, rules);
+  Heard whole = listen(talk, {}, rules);
   for_each_split(talk.octets(), [&](const Split& split) {
     const Heard heard = listen(talk, split, rules);
     EXPECT_EQ(heard.events, whole.events) << "split: " << split.text();

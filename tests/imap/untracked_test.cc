@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -16,16 +17,16 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::Not;
 
-// 256 commands that are not answered.
-std::string full_table() {
+// 256 commands that are not answered, and that a login makes no room in.
+std::string full_table(const std::string& command = "t LOGIN x y\r\n") {
   std::string sent;
-  for (int i = 0; i < 256; ++i) sent += "t NOOP\r\n";
+  for (int i = 0; i < 256; ++i) sent += command;
   return sent;
 }
 
 // At a few cuts: every one of them would take minutes.
 std::vector<std::string> heard(const Conversation& talk) {
-  const std::vector<std::string> whole = listen(talk, {}).events;
+  std::vector<std::string> whole = listen(talk, {}).events;
   for (const Split split :
        {Split{Split::Kind::every, 1}, Split{Split::Kind::every, 7}, Split{Split::Kind::random, 0, 1}})
     EXPECT_EQ(listen(talk, split).events, whole) << split.text();
@@ -65,11 +66,26 @@ TEST(Untracked, LoginLogsIn) {
 }
 
 // Else whoever sends 256 commands before his attempts would try passwords that nobody hears of.
+TEST(Untracked, LoginTakesThePlaceOfAnother) {
+  Conversation talk = greeted();
+  talk.client(full_table("t NOOP\r\n") + "u LOGIN a b\r\nv AUTHENTICATE XOAUTH2 eA==\r\n");
+  std::string answers;
+  for (int i = 0; i < 256; ++i) answers += "t OK x\r\n";
+  talk.server(answers + "u NO x\r\nv OK x\r\nextra OK x\r\n");
+  EXPECT_THAT(listen(talk, {}).logins, ElementsAre("LOGIN_COMMAND rejected none", "XOAUTH2 success none"));
+  const std::vector<std::string> events = heard(talk);
+  EXPECT_EQ(std::count(events.begin(), events.end(), "ended NOOP untracked"), 2);
+  EXPECT_EQ(std::count(events.begin(), events.end(), "ended NOOP OK"), 254);
+  EXPECT_EQ(std::count(events.begin(), events.end(), "anomaly upstream unmatched_tag"), 1);
+  EXPECT_THAT(events, Contains("authenticated"));
+}
+
 TEST(Untracked, EachLoginIsAnAttempt) {
   Conversation talk = greeted();
-  talk.client(full_table() + "u LOGIN a b\r\nv LOGIN a c\r\nw AUTHENTICATE XOAUTH2 eA==\r\n");
-  EXPECT_THAT(listen(talk, {}).logins,
-              ElementsAre("LOGIN_COMMAND aborted none", "LOGIN_COMMAND aborted none", "XOAUTH2 aborted none"));
+  talk.client(full_table() + "u LOGIN a b\r\nv AUTHENTICATE XOAUTH2 eA==\r\n");
+  const std::vector<std::string> logins = listen(talk, {}).logins;
+  EXPECT_EQ(logins.size(), 258U);
+  EXPECT_EQ(std::count(logins.begin(), logins.end(), "LOGIN_COMMAND aborted none"), 257);
 }
 
 TEST(Untracked, LoginsAndCompressThatGoOpaqueAreTold) {
