@@ -57,7 +57,7 @@ class Passage {
   std::size_t missing() const noexcept { return left_out_ + in_size_ - at_; }
 
  private:
-  std::array<char, 2 * max_input> in_{};
+  std::array<char, 4 * max_input> in_{};  // short pieces, deflated, are longer than they were
   std::size_t in_size_ = 0;
   std::size_t at_ = 0;
   std::size_t left_out_ = 0;

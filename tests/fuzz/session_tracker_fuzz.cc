@@ -164,7 +164,7 @@ class Sender {
 // What lasts from one input to the next: nothing is allocated for them.
 struct Means {
   imap::TagPool tags{1};
-  imap::InflatedSessions sessions{1};
+  imap::InflatedSessions sessions{2};  // the whole and the cut are there at once
   imap::DeflateTaps taps{sessions};
   std::array<Passage, imap::direction_count> passages;
   std::array<Sender, imap::direction_count> senders;
@@ -190,7 +190,7 @@ class Run {
       std::string_view octets = deflate ? means_.senders[client_ ? 0 : 1].deflated(step.piece) : step.piece;
       while (!octets.empty()) {
         const std::size_t chunk = cutter.next(std::min(octets.size(), max_input));
-        pass(octets.substr(0, chunk));
+        pass(octets.substr(0, chunk), client_);
         check(tracker_, heard_);
         octets.remove_prefix(chunk);
       }
@@ -208,16 +208,15 @@ class Run {
     if (order == 0xfd) now_ += std::chrono::minutes(10);
     if (order == 0xfc) tracker_.go_opaque(imap::OpaqueReason::disabled);
     if (order != 0xfb || ++hundreds_ > 3) return;
-    static constexpr std::string_view command = "a b\n";
-    for (int i = 0; i < 100; ++i) tracker_.client(command, now_);
+    for (int i = 0; i < 100; ++i) pass("a b\n", true);
   }
 
-  void pass(std::string_view piece) {
+  void pass(std::string_view piece, bool client) {
     static Scratch scratch;
     const std::span<char> octets = scratch.lay(piece);
-    Passage& passage = means_.passages[client_ ? 0 : 1];
+    Passage& passage = means_.passages[client ? 0 : 1];
     passage.in(octets);
-    passage.out(client_ ? tracker_.pass_client(octets, now_) : tracker_.server(octets, now_));
+    passage.out(client ? tracker_.pass_client(octets, now_) : tracker_.server(octets, now_));
   }
 
   void finish() {
