@@ -139,6 +139,7 @@ class SessionTracker {
 
   // session_tracker_compress.cc
   bool inflating(Direction direction) const noexcept;
+  bool recodes(Command command) const noexcept;
   std::size_t inflate(Direction direction, std::span<const char> octets) noexcept;
   void read_inflated(Direction direction, std::span<char> octets) noexcept;
   void end_stream(Direction direction) noexcept;

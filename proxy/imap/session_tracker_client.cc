@@ -30,10 +30,6 @@ std::span<char> SessionTracker::pass_client(std::span<char> octets, TimePoint no
 void SessionTracker::hear_client(std::span<const char> octets, TimePoint now, FilterOutput* output) noexcept {
   fed_ = true;
   last_client_ = now;
-  if (first_client_octet_ && !octets.empty()) {
-    first_client_octet_ = false;
-    if (octets.front() == '\0') go_opaque(OpaqueReason::sasl_layer);
-  }
   const bool unfiltered = opaque_ || ever_authenticated_;
   if (unfiltered && output != nullptr && multiplex_.holds()) output->put_in_front(multiplex_.release());
   if (inflating(Direction::client_to_server) && !octets.empty()) {
@@ -44,6 +40,10 @@ void SessionTracker::hear_client(std::span<const char> octets, TimePoint now, Fi
 
 void SessionTracker::read_client(std::span<const char> octets, FilterOutput* output) noexcept {
   while (!octets.empty() && !opaque_) {
+    if (first_client_octet_) {
+      first_client_octet_ = false;
+      if (octets.front() == '\0') return go_opaque(OpaqueReason::sasl_layer);
+    }
     if (compress_pending_) octets_before_answer();
     const CommandScanner::Scan scan = commands_.scan(octets, context_.tag_key);
     if (take_out_multiplex_ && !ever_authenticated_) filter_client(octets.first(scan.taken), scan.token, output);

@@ -10,6 +10,7 @@
 // - NO or BAD to UNAUTHENTICATE in a compressed session, OK to a second COMPRESS, octets behind the end of a stream, no
 //   deflate: opaque `compress_error`. More out of a turn than max_inflated_in_turn: `compress_ratio`. No inflater to be
 //   had: `compress_limit`.
+// - OK to a line of COMPRESS that has not ended: the same, at once.
 // - A SASL layer over a compressed session (COMPRESS before AUTHENTICATE) is not looked for: it is no deflate.
 #include "proxy/imap/session_tracker.h"
 
@@ -17,6 +18,11 @@ namespace imapmeter::imap {
 
 bool SessionTracker::inflating(Direction direction) const noexcept {
   return inflater_ && inflater_->coding(direction) != Coding::plain;
+}
+
+// OK to it changes how what follows is coded.
+bool SessionTracker::recodes(Command command) const noexcept {
+  return command == Command::compress || (command == Command::unauthenticate && inflater_);
 }
 
 // Reads what `octets` hold; returns how many of them belong to the stream.

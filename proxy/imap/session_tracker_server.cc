@@ -291,6 +291,10 @@ void SessionTracker::on_tagged(const ResponseLine& line) noexcept {
   const std::size_t index = outstanding_.find(line.tag);
   if (index != OutstandingTable::none) return complete(index, line.condition, line.code);
   if (answered_early_ || !commands_.beginning(line.tag)) return on_unmatched(line);
+  // the rest of its line would be plain, and what the server says next no more
+  if (line.condition == Condition::ok && recodes(commands_.line().command)) {
+    return go_opaque(OpaqueReason::compress_error);
+  }
   answered_early_ = true;  // it counts when it has begun
   early_condition_ = line.condition;
   early_code_ = line.code;
@@ -321,8 +325,7 @@ void SessionTracker::untracked_ok(Command command) noexcept {
   if (is_login(command)) return authenticated();
   if (command == Command::starttls) return go_opaque(OpaqueReason::upstream_starttls);
   // a switch that cannot be followed: what of its command was outstanding is not known
-  const bool switches = command == Command::compress || (command == Command::unauthenticate && inflater_);
-  if (switches) go_opaque(OpaqueReason::compress_error);
+  if (recodes(command)) go_opaque(OpaqueReason::compress_error);
 }
 
 void SessionTracker::tell_status(const ResponseLine& line, ResponseKind kind) noexcept {

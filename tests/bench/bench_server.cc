@@ -36,16 +36,18 @@ struct Connection {
   Stream stream;
   bool greeted = false;
   bool last_answer = false;  // LOGOUT was answered
+  bool check = false;        // imapmeter's health check, which is no client's session
   bool awaits_writable = false;
   std::string input;      // octets of commands not yet answered
   std::string tag;        // of the last command
   std::string_view body;  // still to be sent, before `tail`
   std::string tail;
   std::size_t tail_sent = 0;
+  std::uint64_t bytes_in = 0, bytes_out = 0;
 };
 
 struct Journal {
-  std::uint64_t accepted = 0, handshakes = 0, resumed = 0, commands = 0, unknown_commands = 0, broken = 0;
+  std::uint64_t accepted = 0, checks = 0, handshakes = 0, resumed = 0, commands = 0, unknown_commands = 0, broken = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
   std::string cipher;  // of the first handshake
 };
@@ -72,9 +74,15 @@ class Server {
     }
   }
 
+  // What was done for clients, with what is under way.
+  Journal done() const {
+    Journal all = journal_;
+    for (const auto& [connection, owned] : connections_) account(*connection, all);
+    return all;
+  }
+
   std::uint16_t plain_port = 0;
   std::uint16_t tls_port = 0;
-  Journal journal;
 
  private:
   int listen_on_loopback(std::uint16_t& port);
@@ -84,8 +92,9 @@ class Server {
   bool flush(Connection& connection);
   bool answer_next(Connection& connection);
   bool await_writable(Connection& connection, bool wanted);
-  void register_handshake(const Connection& connection);
+  static void account(const Connection& connection, Journal& journal);
 
+  Journal journal_;
   ContextPtr context_;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   int epoll_ = -1;
@@ -127,7 +136,6 @@ void Server::accept_all(const int& listener) {
     auto owned = std::make_unique<Connection>(fd, std::move(ssl));
     Connection* const connection = owned.get();
     connections_.emplace(connection, std::move(owned));
-    ++journal.accepted;
     epoll_event event{.events = EPOLLIN, .data = {.ptr = connection}};
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) throw std::runtime_error("epoll takes no more");
     if (!connection->stream.ssl) serve(connection);  // the server speaks first
@@ -136,7 +144,9 @@ void Server::accept_all(const int& listener) {
 
 // One event: owns the end of the connection. Each descriptor has one entry in epoll, so at most one event per batch.
 void Server::serve(Connection* connection) {
-  if (!progress(*connection)) connections_.erase(connection);
+  if (progress(*connection)) return;
+  account(*connection, journal_);
+  connections_.erase(connection);
 }
 
 // False: the connection is over.
@@ -145,8 +155,7 @@ bool Server::progress(Connection& connection) {
     const Stream::Status status = connection.stream.handshake();
     if (status == Stream::Status::want_read) return await_writable(connection, false);
     if (status == Stream::Status::want_write) return await_writable(connection, true);
-    if (status != Stream::Status::done) return ++journal.broken, false;
-    register_handshake(connection);
+    if (status != Stream::Status::done) return ++journal_.broken, false;
     connection.greeted = true;
     connection.tail = greeting();
   }
@@ -160,11 +169,11 @@ bool Server::progress(Connection& connection) {
     if (result.status == Stream::Status::want_read) return true;
     if (result.status == Stream::Status::want_write) return await_writable(connection, true);
     if (result.status != Stream::Status::done) {
-      journal.broken += result.status == Stream::Status::broken ? 1 : 0;
+      journal_.broken += result.status == Stream::Status::broken ? 1 : 0;
       if (result.status == Stream::Status::closed) connection.stream.finish();
       return false;
     }
-    journal.bytes_in += result.count;
+    connection.bytes_in += result.count;
     connection.input.append(scratch_.data(), result.count);
     drained = result.count < scratch_.size() && !connection.stream.buffered();
   }
@@ -178,8 +187,8 @@ bool Server::flush(Connection& connection) {
         in_body ? connection.body : std::string_view(connection.tail).substr(connection.tail_sent);
     const Stream::Result result = connection.stream.write(octets, in_body);
     if (result.status == Stream::Status::want_write) return await_writable(connection, true);
-    if (result.status != Stream::Status::done) return ++journal.broken, false;
-    journal.bytes_out += result.count;
+    if (result.status != Stream::Status::done) return ++journal_.broken, false;
+    connection.bytes_out += result.count;
     if (in_body)
       connection.body.remove_prefix(result.count);
     else
@@ -213,12 +222,13 @@ bool Server::answer_next(Connection& connection) {
       connection.tail = answer.body;
     if (!answer.completion.empty()) connection.tail.append(connection.tag).append(" ").append(answer.completion);
     connection.last_answer = *verb == Verb::logout;
+    connection.check = connection.tag == "check";
   } else {
     connection.tail = connection.tag + " BAD Not a command of this benchmark.\r\n";
-    ++journal.unknown_commands;
+    ++journal_.unknown_commands;
   }
   connection.input.erase(0, end + 2);
-  ++journal.commands;
+  ++journal_.commands;
   return true;
 }
 
@@ -229,11 +239,19 @@ bool Server::await_writable(Connection& connection, bool wanted) {
   return epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.stream.fd, &event) == 0;
 }
 
-void Server::register_handshake(const Connection& connection) {
-  if (!connection.stream.ssl) return;
+void Server::account(const Connection& connection, Journal& journal) {
+  if (connection.check) {
+    ++journal.checks;
+    return;
+  }
+  ++journal.accepted;
+  journal.bytes_in += connection.bytes_in;
+  journal.bytes_out += connection.bytes_out;
+  SSL* const ssl = connection.stream.ssl.get();
+  if (ssl == nullptr || !connection.greeted) return;
   ++journal.handshakes;
-  journal.resumed += SSL_session_reused(connection.stream.ssl.get()) == 1 ? 1 : 0;
-  if (journal.cipher.empty()) journal.cipher = SSL_get_cipher_name(connection.stream.ssl.get());
+  journal.resumed += SSL_session_reused(ssl) == 1 ? 1 : 0;
+  if (journal.cipher.empty()) journal.cipher = SSL_get_cipher_name(ssl);
 }
 
 int serve_until_terminated(const std::string& cert, const std::string& key) {
@@ -243,11 +261,12 @@ int serve_until_terminated(const std::string& cert, const std::string& key) {
   std::printf("ready plain=%d tls=%d\n", server.plain_port, server.tls_port);
   std::fflush(stdout);
   server.run();
-  const Journal& j = server.journal;
+  const Journal j = server.done();
   const nlohmann::json report = {
-      {"accepted", j.accepted}, {"handshakes", j.handshakes}, {"resumed", j.resumed},
-      {"commands", j.commands}, {"broken", j.broken},         {"unknown_commands", j.unknown_commands},
-      {"bytes_in", j.bytes_in}, {"bytes_out", j.bytes_out},   {"cipher", j.cipher}};
+      {"accepted", j.accepted}, {"checks", j.checks},       {"handshakes", j.handshakes},
+      {"resumed", j.resumed},   {"commands", j.commands},   {"broken", j.broken},
+      {"bytes_in", j.bytes_in}, {"bytes_out", j.bytes_out}, {"unknown_commands", j.unknown_commands},
+      {"cipher", j.cipher}};
   std::cout << report.dump() << std::endl;
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "proxy/imap/deflate_tap.h"
+#include "proxy/imap/flight_recorder.h"
 #include "proxy/imap/session_tracker.h"
 #include "tests/fuzz/fuzzing.h"
 #include "tests/fuzz/passage.h"
@@ -19,15 +20,21 @@ class Listener final : public imap::Observer {
  public:
   test::EventCount count;
   Trace trace;
+  imap::FlightRecorder flight;
   bool compressed = false;
 
   void on_status(const imap::Status& status) noexcept override {
+    flight.status({}, status);
     count.on_status(status);
     note(1, (static_cast<std::uint64_t>(status.kind) << 48U) | (static_cast<std::uint64_t>(status.condition) << 40U) |
                 (static_cast<std::uint64_t>(status.code) << 32U) | status.members.bits);
   }
-  void on_undefined_status() noexcept override { note(2, 0); }
+  void on_undefined_status() noexcept override {
+    flight.undefined_status({});
+    note(2, 0);
+  }
   void on_bye(imap::ByeReason reason) noexcept override {
+    flight.bye(reason);
     count.on_bye(reason);
     note(3, static_cast<std::uint64_t>(reason));
   }
@@ -40,20 +47,27 @@ class Listener final : public imap::Observer {
     note(20, all.set.bits[0] ^ all.set.others);
     note(21, (all.set.bits[1] << 1U) | (all.after_login ? 1U : 0U));
   }
-  void on_continuation() noexcept override { note(18, 0); }
+  void on_continuation() noexcept override {
+    flight.continuation({});
+    note(22, 0);
+  }
   void on_client_line(imap::ClientLine line, std::uint32_t octets) noexcept override {
-    note(19, (std::uint64_t{octets} << 8U) | static_cast<std::uint64_t>(line));
+    flight.client_line({}, line, octets);
+    note(23, (std::uint64_t{octets} << 8U) | static_cast<std::uint64_t>(line));
   }
   void on_data(const imap::Data& data) noexcept override {
+    flight.data({}, data);
     count.on_data(data);
     note(12, (std::uint64_t{data.octets} << 8U) | static_cast<std::uint64_t>(data.keyword));
   }
   void on_command_started(const imap::CommandStart& start) noexcept override {
+    flight.command_started({}, start);
     count.on_command_started(start);
     open_line_ = false;
     note(6, (std::uint64_t{start.octets} << 8U) | static_cast<std::uint64_t>(start.command));
   }
   void on_command_ended(const imap::CommandEnd& end) noexcept override {
+    flight.command_ended(end);
     count.on_command_ended(end);
     // an IDLE: its DONE may be under way
     open_line_ = open_line_ || end.result == imap::CommandResult::untracked || end.command == imap::Command::idle;
@@ -72,19 +86,23 @@ class Listener final : public imap::Observer {
     note(15, (static_cast<std::uint64_t>(attempt.mechanism) << 8U) | static_cast<std::uint64_t>(attempt.result));
   }
   void on_messages(imap::MessageOperation operation, std::size_t messages) noexcept override {
+    flight.messages(operation, messages);
     REQUIRE(messages > 0);
     note(16, (messages << 8U) | static_cast<std::uint64_t>(operation));
   }
   void on_provider_signal(imap::ProviderSignal signal) noexcept override {
+    flight.provider_signal(signal);
     note(17, static_cast<std::uint64_t>(signal));
   }
   void on_literal(imap::Direction direction, std::size_t octets) noexcept override {
+    flight.literal({}, direction, octets);
     REQUIRE(octets > 0);
     const bool from_client = direction == imap::Direction::client_to_server;
     REQUIRE(!from_client || open_line_ || count.started > count.ended + count.untracked);  // else it was rejected
     literal_[static_cast<std::size_t>(direction)] += octets;
   }
   void on_anomaly(imap::Anomaly anomaly) noexcept override {
+    flight.anomaly({}, anomaly);
     using imap::Anomaly;
     for (const Anomaly odd :
          {Anomaly::early_completion, Anomaly::client_no_command, Anomaly::client_other, Anomaly::client_stray_done}) {
@@ -101,6 +119,7 @@ class Listener final : public imap::Observer {
     count.on_inflated(direction, deflated, inflated);
   }
   void on_opaque(imap::OpaqueReason reason) noexcept override {
+    flight.opaque({}, reason);
     count.on_opaque(reason);
     note(9, static_cast<std::uint64_t>(reason));
   }
@@ -199,6 +218,7 @@ class Run {
   }
 
   const Trace& trace() const noexcept { return heard_.trace; }
+  const imap::FlightRecorder& flight() const noexcept { return heard_.flight; }
   // How many inflaters may have been made, with one allocation each.
   std::size_t compressions() const noexcept { return heard_.count.compressions; }
 
@@ -263,7 +283,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   whole.read(input.wire, Cutter::whole());
   Run cut(input.options, means);
   cut.read(input.wire, Cutter(input.seed));
-  REQUIRE(allocations() - before <= whole.compressions() + cut.compressions());
+  const std::size_t recorders = 2;
+  REQUIRE(allocations() - before <= whole.compressions() + cut.compressions() + recorders);
   REQUIRE(cut.trace() == whole.trace());
+  for (const imap::FlightEvent& event : cut.flight().events()) {
+    REQUIRE(imap::parse_flight_event(imap::text(event)) == event);
+  }
   return 0;
 }

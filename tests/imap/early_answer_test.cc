@@ -41,5 +41,23 @@ TEST(EarlyAnswers, BeforeTheEndOfTheFirstLine) {
               ElementsAre(bad, "anomaly upstream unmatched_tag", "started SEARCH", "ended SEARCH aborted"));
 }
 
+// Found by fuzzing: what came behind that line in the same read was plain, in the next one it was deflate.
+TEST(EarlyAnswers, ToCompressCannotBeFollowed) {
+  EXPECT_THAT(events_of(logged_in().client("z COMPRESS DEF").server("z OK go\r\n").client("LATE\r\nN NOOP\r\n")),
+              ElementsAre(ok, "opaque compress_error", "state authenticated -> opaque"));
+  EXPECT_THAT(events_of(logged_in().client("z COMPRESS DEF").server("z NO no\r\n").client("LATE\r\nN NOOP\r\n")),
+              ElementsAre(no, "started COMPRESS", "anomaly upstream early_completion", "ended COMPRESS NO",
+                          "compress refused", "started NOOP", "ended NOOP aborted"));
+}
+
+// The first octet behind a login may be a layer's, in whichever read it comes.
+TEST(EarlyAnswers, ToALoginThatBringsALayer) {
+  EXPECT_THAT(events_of(greeted()
+                            .client("a AUTHENTICATE GSSAPI x")
+                            .server("a OK in\r\n")
+                            .client(std::string("\r\n\0\0\0\1N NOOP\r\n", 14))),
+              Contains("opaque sasl_layer"));
+}
+
 }  // namespace
 }  // namespace imapmeter::test
