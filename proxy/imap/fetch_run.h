@@ -19,12 +19,12 @@ struct FetchRun {
   // What the flight recorder counts in one event.
   static constexpr std::uint32_t most_responses = 255;
 
-  std::size_t taken = 0;         // octets, from the front
+  std::size_t taken = 0;  // octets, from the front
   std::uint32_t responses = 0;
-  std::uint32_t octets = 0;      // of their lines, as imap::Data has it
-  bool announced = false;        // a literal
-  std::uint64_t literals = 0;    // octets
-  bool message = false;          // the last one had message data
+  std::uint32_t octets = 0;    // of their lines, as imap::Data has it
+  bool announced = false;      // a literal
+  std::uint64_t literals = 0;  // octets
+  bool message = false;        // the last one had message data
 };
 
 // What one read holds. `read` outlives it.

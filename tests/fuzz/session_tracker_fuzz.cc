@@ -142,7 +142,7 @@ class Listener final : public imap::Observer {
   }
   std::uint64_t literal_[imap::direction_count] = {0, 0};
   std::uint64_t data_octets_ = 0;  // of responses that may be told together, as their literals are
-  bool open_line_ = false;  // the client's last line may go on with a literal, though no command is outstanding
+  bool open_line_ = false;         // the client's last line may go on with a literal, though no command is outstanding
 };
 
 void check(const imap::SessionTracker& tracker, const Listener& heard) {

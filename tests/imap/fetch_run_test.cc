@@ -32,17 +32,17 @@ TEST(FetchRun, TakesWhatTellsNothingElse) {
 
 TEST(FetchRun, EndsInFrontOfWhatTheScannerHasToSee) {
   for (const std::string response : {
-           std::string("* 1 FETCH (UID 1)\n"),          // bare LF
-           std::string("* 1 FETCH (X\0)\r\n", 16),      // NUL
-           std::string("* 1 FETCH (X \0\n)\r\n", 18),   // NUL
+           std::string("* 1 FETCH (UID 1)\n"),            // bare LF
+           std::string("* 1 FETCH (X\0)\r\n", 16),        // NUL
+           std::string("* 1 FETCH (X \0\n)\r\n", 18),     // NUL
            std::string("* 1 FETCH (X {3+}\r\nabc)\r\n"),  // `+`
-           std::string("* 1 FETCH (X }\r\n"),           // no marker
+           std::string("* 1 FETCH (X }\r\n"),             // no marker
            std::string("* 1 FETCH (X {}\r\n"),
            std::string("* 1 FETCH (X {1234567890}\r\n"),
            std::string("* 1 FETCH (X {3}\nabc)\r\n"),
-           std::string("* 1 FETCH (X {3}\r\nabcd)\r\n"),        // misfit
-           std::string("* 1 FETCH (X {3}\r\nabc\r\n)\r\n"),     // may be one
-           std::string("* 1 FETCH (X \"a {3}\r\nabc)\r\n"),     // a quote is open
+           std::string("* 1 FETCH (X {3}\r\nabcd)\r\n"),     // misfit
+           std::string("* 1 FETCH (X {3}\r\nabc\r\n)\r\n"),  // may be one
+           std::string("* 1 FETCH (X \"a {3}\r\nabc)\r\n"),  // a quote is open
            std::string("* 12345678901 FETCH (UID 1)\r\n"),
            std::string("* 1 fetch (UID 1)\r\n"),
            std::string("* 1 FETCHED (UID 1)\r\n"),
