@@ -15,9 +15,9 @@ imap::FetchRun run_of(const std::string& octets) { return imap::FetchReader(octe
 const std::string plain = "* 7 FETCH (UID 9 FLAGS (\\Seen))\r\n";
 
 TEST(FetchRun, TakesWhatTellsNothingElse) {
-  for (const std::string response :
-       {"* 4294967295 FETCH (UID 1)\r\n", "* 1 FETCH \r\n", "* 1 FETCH (X {3}\r\nabc)\r\n",
-        "* 1 FETCH (X {0}\r\n Y \"a\\\"b{5}\" {4}\r\n\r\n\r\n)\r\n", "* 1 FETCH (X \"}\"})x\r\n"}) {
+  for (const char* text : {"* 4294967295 FETCH (UID 1)\r\n", "* 1 FETCH \r\n", "* 1 FETCH (X {3}\r\nabc)\r\n",
+                           "* 1 FETCH (X {0}\r\n Y \"a\\\"b{5}\" {4}\r\n\r\n\r\n)\r\n", "* 1 FETCH (X \"}\"})x\r\n"}) {
+    const std::string response = text;
     const imap::FetchRun run = run_of(plain + response + plain);
     EXPECT_EQ(run.responses, 3U) << response;
     EXPECT_EQ(run.taken, 2 * plain.size() + response.size()) << response;
@@ -31,7 +31,7 @@ TEST(FetchRun, TakesWhatTellsNothingElse) {
 }
 
 TEST(FetchRun, EndsInFrontOfWhatTheScannerHasToSee) {
-  for (const std::string response : {
+  for (const std::string& response : {
            std::string("* 1 FETCH (UID 1)\n"),            // bare LF
            std::string("* 1 FETCH (X\0)\r\n", 16),        // NUL
            std::string("* 1 FETCH (X \0\n)\r\n", 18),     // NUL
