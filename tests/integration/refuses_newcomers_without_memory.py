@@ -32,6 +32,7 @@ class RefusesNewcomersWithoutMemory(IntegrationCase):
         began = time.monotonic()
         self.assertTrue(self.is_refused())
         self.assertLess(time.monotonic() - began, scaled(1), "refused at once")
+        wait_until(lambda: self.proxy.log_lines("refused: limit_memory"))
         self.assertEqual(len(self.proxy.log_lines("refused: limit_memory")), 1, "one line in 10 s")
         self.roundtrip(*held)
         self.assertEqual(self.proxy.scrape().sum("imapmeter_blocked_sessions"), len(full), "nobody was ended")
