@@ -40,13 +40,13 @@ Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build
 void Metrics::note_health_check(std::size_t upstream, std::size_t server, bool succeeded, bool up) {
   const std::lock_guard lock(mutex_);
   ServerHealth& health = health_.at(upstream).at(server);
-  if (health.up != up)
-    events_.note({up ? "server_up" : "server_down",
-                  {{"upstream", upstreams_[upstream].name},
-                   {"server", config::to_string(upstreams_[upstream].servers[server])}}});
-  health.up = up;
+  const bool changed = std::exchange(health.up, up) != up;
   health.last_succeeded = succeeded;
   ++(succeeded ? health.ok : health.failed);
+  if (!changed) return;
+  events_.note(
+      {up ? "server_up" : "server_down",
+       {{"upstream", upstreams_[upstream].name}, {"server", config::to_string(upstreams_[upstream].servers[server])}}});
 }
 
 std::optional<bool> Metrics::is_usable(std::string_view upstream) const {

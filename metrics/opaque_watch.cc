@@ -11,8 +11,7 @@ std::string_view remedy(OpaqueReason reason) {
   switch (reason) {
     case OpaqueReason::sasl_layer:
       return "clients wrap the session in a SASL security layer, which TLS makes unnecessary: turn it off in the "
-             "clients, or "
-             "the mechanism on the server";
+             "clients, or the mechanism on the server";
     case OpaqueReason::multiplex:
       return "a Dovecot proxy asks the server to multiplex: name its network in the listener's trusted_networks";
     case OpaqueReason::compress_limit:

@@ -185,13 +185,13 @@ class Control {
 
   void drain() {
     const auto limit = config_.timeouts.drain;
-    metrics_.events().note({"drain"});
     proxy::log_info("draining, for at most {} ms", limit.count());
     timer_.expires_after(limit);
     timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error) server_.force();
     });
     server_.drain(limit / 2, [this] { asio::post(context_, [this] { context_.stop(); }); });
+    metrics_.events().note({"drain"});  // last: where there is no memory for it, the drain has begun
   }
 
   const config::Config& config_;

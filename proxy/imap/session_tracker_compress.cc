@@ -10,7 +10,7 @@
 // - NO or BAD to UNAUTHENTICATE in a compressed session, OK to a second COMPRESS, octets behind the end of a stream, no
 //   deflate: opaque `compress_error`. More out of a turn than max_inflated_in_turn: `compress_ratio`. No inflater to be
 //   had: `compress_limit`.
-// - OK to a line of COMPRESS that has not ended: the same, at once.
+// - OK to a COMPRESS, or to an UNAUTHENTICATE in a compressed session, whose line has not ended: `compress_error`.
 // - A SASL layer over a compressed session (COMPRESS before AUTHENTICATE) is not looked for: it is no deflate.
 #include "proxy/imap/session_tracker.h"
 
