@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint. Nothing is removed, no
+# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint, bench. Nothing is removed, no
 # service is started, and apt is not touched where nothing is missing.
 #   source install-packages.sh; install_packages GROUP...     (sets Boost_ROOT where Boost has to live under build/)
 #   install-packages.sh GROUP...
@@ -16,6 +16,8 @@ declare -A packages=(
           libical3 libjansson4 libpcre3 libpq5 libsasl2-modules libsasl2-modules-db libsqlite3-0 libwrap0 libxapian30"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
+  [bench]="haproxy nginx libnginx-mod-stream libnginx-mod-mail stunnel4 hitch valgrind
+           gnuplot-nox=gnuplot"
 )
 # Only unpacked, below build/, with what belongs to them: Boost's headers of 1.74 and 1.81 cannot be installed together,
 # and those of 1.74 do not compile here; fail2ban would watch over the machine from its next start on; the mail servers

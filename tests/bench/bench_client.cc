@@ -1,5 +1,6 @@
 // The load of the benchmark: IMAP clients over TLS 1.3 that check every octet, in one thread.
-//   bench_client --port P --workload W --connections N --seconds S --warmup S --subject PID --server PID
+//   bench_client --port P --workload W --connections N --seconds S --warmup S --subject PID --server PID [--greeting
+//   LINE]
 // Samples the CPU clocks of the subject and of the server at both ends of the measured window itself, so that no other
 // process's delay is in the figures. Prints one JSON object; anything unexpected ends it with a sentence.
 #include <sys/epoll.h>
@@ -66,6 +67,7 @@ struct Options {
   std::uint64_t window = 0;  // nanoseconds
   pid_t subject = 0;
   pid_t server = 0;
+  std::string greeting = std::string(bench::greeting());  // LINE and CRLF, where the subject has its own
 };
 
 // Everything that is read at both ends of the window.
@@ -132,7 +134,8 @@ Client::Client(const Options& options)
 }
 
 void Client::open(Slot& slot) {
-  slot.session = std::make_unique<Session>(context_.get(), options_.port, slot.ticket, journal_);
+  slot.session = std::make_unique<Session>(context_.get(), options_.port, slot.ticket, journal_, std::uint8_t{1},
+                                           options_.greeting);
   SSL_set_app_data(slot.session->ssl(), &slot);
   slot.session->since = monotonic_ns();
   slot.writable_once = false;
@@ -313,6 +316,7 @@ Options parse(const std::vector<std::string>& arguments) {
   options.window = static_cast<std::uint64_t>(std::stod(given["--seconds"]) * 1e9);
   options.subject = std::stoi(given["--subject"]);
   options.server = std::stoi(given["--server"]);
+  if (given.contains("--greeting")) options.greeting = given["--greeting"] + "\r\n";
   return options;
 }
 

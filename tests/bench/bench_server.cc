@@ -30,6 +30,9 @@ volatile std::sig_atomic_t g_stop = 0;
 // Longest line that a client of the benchmark sends; a longer one is its mistake.
 constexpr std::size_t kMaxLine = 4096;
 
+// How nginx mail logs in for its client.
+constexpr std::string_view kLoginLines[] = {"LOGIN {5}", "bench {6}", "secret"};
+
 struct Connection {
   Connection(int fd, SslPtr ssl) : stream(fd, std::move(ssl)) {}
 
@@ -38,9 +41,10 @@ struct Connection {
   bool last_answer = false;  // LOGOUT was answered
   bool check = false;        // imapmeter's health check, which is no client's session
   bool awaits_writable = false;
-  std::string input;      // octets of commands not yet answered
-  std::string tag;        // of the last command
-  std::string_view body;  // still to be sent, before `tail`
+  std::size_t login_lines = 0;  // of kLoginLines, read so far
+  std::string input;            // octets of commands not yet answered
+  std::string tag;              // of the last command
+  std::string_view body;        // still to be sent, before `tail`
   std::string tail;
   std::size_t tail_sent = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
@@ -91,6 +95,7 @@ class Server {
   bool progress(Connection& connection);
   bool flush(Connection& connection);
   bool answer_next(Connection& connection);
+  static std::optional<Verb> command_of(Connection& connection, std::string_view line);
   bool await_writable(Connection& connection, bool wanted);
   static void account(const Connection& connection, Journal& journal);
 
@@ -197,6 +202,25 @@ bool Server::flush(Connection& connection) {
   return await_writable(connection, false);
 }
 
+// The command that is complete with this line. What nginx mail and the server say to each other up to the login is
+// hidden from the client: it is counted as if the client itself had logged in and had seen nothing before.
+std::optional<Verb> Server::command_of(Connection& connection, std::string_view line) {
+  if (connection.login_lines > 0) {
+    if (line != kLoginLines[connection.login_lines++]) connection.login_lines = 0;
+    if (connection.login_lines < std::size(kLoginLines)) return std::nullopt;
+    connection.login_lines = 0;
+    connection.bytes_out = 0;
+    connection.bytes_in = connection.tag.size() + 1 + exchange(Verb::login).command.size() + 2;
+    return Verb::login;
+  }
+  if (const std::optional<Verb> untagged = verb_of(line)) return untagged;  // DONE
+  const std::size_t space = line.find(' ');
+  if (space == std::string_view::npos) return std::nullopt;
+  connection.tag = line.substr(0, space);
+  if (line.substr(space + 1) == kLoginLines[0]) connection.login_lines = 1;
+  return verb_of(line.substr(space + 1));
+}
+
 // Takes the next whole line from the input and makes its answer. False: there is none.
 bool Server::answer_next(Connection& connection) {
   const std::size_t end = connection.input.find("\r\n");
@@ -205,12 +229,7 @@ bool Server::answer_next(Connection& connection) {
     return false;
   }
   const std::string_view line = std::string_view(connection.input).substr(0, end);
-  const std::size_t space = line.find(' ');
-  std::optional<Verb> verb = verb_of(line);  // DONE
-  if (!verb && space != std::string_view::npos) {
-    connection.tag = line.substr(0, space);
-    verb = verb_of(line.substr(space + 1));
-  }
+  const std::optional<Verb> verb = command_of(connection, line);
   connection.tail.clear();
   connection.tail_sent = 0;
   if (verb) {
@@ -223,6 +242,8 @@ bool Server::answer_next(Connection& connection) {
     if (!answer.completion.empty()) connection.tail.append(connection.tag).append(" ").append(answer.completion);
     connection.last_answer = *verb == Verb::logout;
     connection.check = connection.tag == "check";
+  } else if (connection.login_lines > 0) {
+    connection.tail = "+ OK\r\n";
   } else {
     connection.tail = connection.tag + " BAD Not a command of this benchmark.\r\n";
     ++journal_.unknown_commands;

@@ -37,6 +37,7 @@ class Certificates:
     ca: Path
     cert: Path
     key: Path
+    both: Path        # certificate and key in one file, for those who want it so
     fingerprint: str  # SHA-256, as the client prints it
 
 
@@ -49,10 +50,10 @@ def make_certificates(scratch: Path) -> Certificates:
     output_of(["openssl", "req", "-x509", *new_key, "-keyout", str(key), "-out", str(cert), "-subj", "/CN=localhost",
                "-CA", str(ca), "-CAkey", str(scratch / "ca.key"), "-addext", "basicConstraints=critical,CA:FALSE",
                "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-    # haproxy takes the certificate and its key from one file
-    (scratch / "both.pem").write_text(cert.read_text() + key.read_text())
+    both = scratch / "both.pem"
+    both.write_text(cert.read_text() + key.read_text())
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(cert.read_text())).hexdigest().upper()
-    return Certificates(ca, cert, key, ":".join(re.findall("..", digest)))
+    return Certificates(ca, cert, key, both, ":".join(re.findall("..", digest)))
 
 
 def first_match(pattern: str, text: str, otherwise: str = "unknown") -> str:
@@ -69,6 +70,6 @@ def describe(cpus: list[int]) -> dict[str, str]:
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**20} MiB",
         "kernel": platform.release(),
         "system": first_match(r'^PRETTY_NAME="(.*)"$', Path("/etc/os-release").read_text()),
-        "OpenSSL": " ".join(output_of(["openssl", "version"]).split()[:2]),
+        "OpenSSL": " ".join(ssl.OPENSSL_VERSION.split()[:2]),  # the library, which may be another than the program's
         "compiler": output_of(["c++", "--version"]).splitlines()[0],
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import counters
 import machine
 from processes import BenchError, Process, output_of, tail
-from subjects import Upstream
+from subjects.common import Running, Upstream
 
 # Workload -> connections. Of idle the command line says how many.
 WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "handshake-full": 8, "handshake-resumed": 8, "idle": 0}
@@ -48,7 +48,7 @@ class Bench:
         command = [str(self.tools.server), "--cert", str(self.certificates.cert), "--key", str(self.certificates.key)]
         with Process("bench_server", command, self.cpus[-1], self.scratch) as server:
             ports = dict(word.split("=") for word in server.read_line(10).split()[1:])
-            upstream = Upstream(int(ports[setup]), setup == "tls")
+            upstream = Upstream(int(ports[setup]), setup == "tls", self.cpus[-1])
             with subject.start(upstream, self.certificates, self.cpus[0], self.scratch) as (running, configuration):
                 self.configurations.setdefault(subject.name, {})[setup] = self.without_paths(configuration)
                 journals = []
@@ -61,7 +61,7 @@ class Bench:
                     counters.check(running.admin, journals)
             server.popen.terminate()
             result["server_journal"] = json.loads(server.read_line(10))
-        self.check(result, journals, setup)
+        self.check(result, journals, setup, running)
         return {"subject": subject.name, "setup": setup, "workload": workload, "connections": connections,
                 "workers": subject.workers, "counters_checked": bool(running.admin), "result": result}
 
@@ -69,6 +69,8 @@ class Bench:
         command = [str(self.tools.client), "--port", str(running.port), "--workload", workload,
                    "--connections", str(connections), "--seconds", str(seconds), "--warmup", str(WARMUP_SECONDS),
                    "--subject", str(running.process.pid), "--server", str(server.pid)]
+        if running.greeting:
+            command += ["--greeting", running.greeting.removesuffix("\r\n")]
         try:
             text = output_of(command, preexec_fn=lambda: os.sched_setaffinity(0, {self.cpus[1]}), timeout=180)
         except BenchError as error:
@@ -77,9 +79,12 @@ class Bench:
             raise BenchError(f"{error} (the subject says: {tail(running.process.stderr)})") from error
         return json.loads(text)
 
-    def check(self, result: dict, journals: list[dict], setup: str) -> None:
+    def check(self, result: dict, journals: list[dict], setup: str, running: Running) -> None:
         """Whether client and server agree, and whether TLS was what it should be."""
         behind = result["server_journal"]
+        if running.greeting:  # the server counts from the login on: command_of() there
+            for journal in journals:
+                journal["bytes_in"] -= len(running.greeting) * journal["greetings"]
         for ours, theirs, what in (("bytes_in", "bytes_out", "octets to the client"),
                                    ("bytes_out", "bytes_in", "octets to the server"),
                                    ("connections", "accepted", "connections")):

@@ -58,10 +58,11 @@ std::vector<char>& scratch() {
 
 }  // namespace
 
-Session::Session(SSL_CTX* context, std::uint16_t port, SSL_SESSION* resume, Journal& journal, std::uint8_t source)
+Session::Session(SSL_CTX* context, std::uint16_t port, SSL_SESSION* resume, Journal& journal, std::uint8_t source,
+                 std::string_view greeting)
     : stream_(connect_to_loopback(port, source), new_ssl(context, resume)), journal_(journal) {
   ++journal_.connections;
-  tail_ = greeting();
+  tail_ = greeting;
 }
 
 void Session::send(Verb verb) {

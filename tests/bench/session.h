@@ -32,9 +32,10 @@ class Session {
     over,     // the connection has ended in order
   };
 
-  // Starts a connection to 127.0.0.1:port from 127.0.0.`source`. `resume` may be null. Throws std::runtime_error with a
-  // sentence, as all of this class does when the other side is wrong in any way.
-  Session(SSL_CTX* context, std::uint16_t port, SSL_SESSION* resume, Journal& journal, std::uint8_t source = 1);
+  // Starts a connection to 127.0.0.1:port from 127.0.0.`source`. `resume` may be null. `greeting` is what is expected.
+  // Throws std::runtime_error with a sentence, as all of this class does when the other side is wrong in any way.
+  Session(SSL_CTX* context, std::uint16_t port, SSL_SESSION* resume, Journal& journal, std::uint8_t source = 1,
+          std::string_view greeting = bench::greeting());
 
   // Sends the next command. Only in `ready`; after LOGOUT the session goes on to `over`.
   void send(Verb verb);

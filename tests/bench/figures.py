@@ -1,0 +1,78 @@
+"""The figures of a single measurement, and how several are put together."""
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Callable
+
+
+@dataclass
+class Figure:
+    """Less is better in all of them."""
+
+    workload: str
+    label: str
+    unit: str
+    value: Callable[[dict], float]  # of one `result`
+    goal: float | None = None       # ratio to haproxy as packaged that is aimed at; 1.0 is the limit for all
+
+
+def cpu_per_gigabyte(result: dict) -> float:
+    return result["subject"]["cpu_s"] * 1e9 / result["bytes"]
+
+
+def cpu_us_per_operation(result: dict) -> float:
+    return result["subject"]["cpu_s"] * 1e6 / result["operations"]
+
+
+def kib_per_session(result: dict) -> float:
+    return (result["subject"]["resident_kib"] - result["resident_kib_before"]) / result["connections"]
+
+
+FIGURES = [
+    Figure("bulk", "bulk (1 MiB literals)", "CPU s/GB", cpu_per_gigabyte, 0.55),
+    Figure("lines", "lines (FETCH of short fields)", "CPU s/GB", cpu_per_gigabyte, 0.75),
+    Figure("commands", "commands (NOOP)", "CPU µs each", cpu_us_per_operation, 0.82),
+    Figure("commands", "commands, p50", "p50 µs", lambda result: result["p50_us"], 1.0),
+    Figure("commands", "commands, p99", "p99 µs", lambda result: result["p99_us"], 1.0),
+    Figure("handshake-full", "handshake, full", "CPU µs each", cpu_us_per_operation, 0.80),
+    Figure("handshake-resumed", "handshake, resumed", "CPU µs each", cpu_us_per_operation, 0.85),
+    Figure("idle", "idle", "KiB resident per session", kib_per_session, 0.85),
+]
+SETUPS = {"plain": "TLS to plaintext", "tls": "TLS to TLS"}
+
+
+def figures_of(workload: str) -> list[Figure]:
+    return [figure for figure in FIGURES if figure.workload == workload]
+
+
+def busy(result: dict, who: str) -> float:
+    return result[who]["cpu_s"] / result["window_s"]
+
+
+def others(result: dict) -> float:
+    """Share of one CPU that neither subject nor client nor server used."""
+    ours = sum(result[who]["cpu_s"] for who in ("subject", "client", "server"))
+    return max(0.0, (result["machine_cpu_s"] - ours) / result["window_s"])
+
+
+def ratios(figure: Figure, ours: list[dict], theirs: list[dict]) -> list[float]:
+    """Round by round, since what disturbs a machine disturbs neighbours in time alike."""
+    return [figure.value(one) / figure.value(other) for one, other in zip(ours, theirs)]
+
+
+def spread(values: list[float], digits: str | None = None) -> str:
+    digits = digits or (".3g" if min(values) < 100 else ".0f")
+    return f"{median(values):{digits}} ({min(values):{digits}} to {max(values):{digits}})"
+
+
+def groups(document: dict) -> dict[tuple, dict[str, list[dict]]]:
+    """(set-up, workload, connections) -> subject -> results in order of their rounds."""
+    found: dict[tuple, dict[str, list[dict]]] = {}
+    for entry in document["results"]:
+        key = entry["setup"], entry["workload"], entry["connections"]
+        found.setdefault(key, {}).setdefault(entry["subject"], []).append(entry["result"])
+    return found
+
+
+def title(workload: str, connections: int, figure: Figure) -> str:
+    return f"{figure.label}, {connections:,} sessions" if workload == "idle" else figure.label

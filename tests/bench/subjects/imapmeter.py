@@ -1,0 +1,31 @@
+"""imapmeter as an operator starts it: the default configuration, but one worker like everybody else here."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import Certificates
+from processes import Process, output_of
+from subjects.common import Running, Subject, Upstream
+
+
+class Imapmeter(Subject):
+    name = "imapmeter"
+
+    def __init__(self, binary: Path):
+        self.binary = binary
+        self.version = output_of([str(binary), "--version"]).splitlines()[0]
+
+    def flags(self, upstream: Upstream, certificates: Certificates) -> list[str]:
+        leg = [f"imaps://127.0.0.1:{upstream.port}", "--upstream-ca", str(certificates.ca)] if upstream.tls else [
+            f"imap://127.0.0.1:{upstream.port}"]
+        return ["--listen", "imaps://127.0.0.1:0", "--cert", str(certificates.cert), "--key", str(certificates.key),
+                "--upstream", *leg, "--admin", "127.0.0.1:0", "--workers", "1"]
+
+    @contextmanager
+    def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
+        flags = self.flags(upstream, certificates)
+        with Process(self.name, [str(self.binary), *flags], cpu, scratch) as process:
+            words = process.read_line(15).split()
+            said = dict(word.split("=", 1) for word in words[1:])
+            port = int(said["address"].rsplit(":", 1)[1])
+            yield Running(process, port, said["admin"]), "imapmeter " + " ".join(flags)

@@ -1,0 +1,41 @@
+"""stunnel: a thread per session. It has no buffer to tune, but it logs three lines per connection as packaged."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import Certificates
+from processes import Process
+from subjects.common import Running, Subject, Upstream, await_listening, free_port, program, version_of
+
+TUNING = ["; notices as packaged: lines for each connection, where others write none", "debug = err"]
+
+
+class Stunnel(Subject):
+    def __init__(self, tuned: bool):
+        self.name = "stunnel-tuned" if tuned else "stunnel"
+        self.tuning = TUNING if tuned else []
+        self.program = program("stunnel")
+        self.version = next(line for line in version_of([self.program, "-version"]).splitlines()
+                            if line.startswith("stunnel "))
+
+    def configuration(self, port: int, upstream: Upstream, certificates: Certificates) -> str:
+        lines = ["foreground = yes", "syslog = no", "pid =", *self.tuning,
+                 "[imaps]", f"accept = 127.0.0.1:{port}", f"cert = {certificates.cert}", f"key = {certificates.key}"]
+        if not upstream.tls:
+            return "\n".join([*lines, f"connect = 127.0.0.1:{upstream.port}", ""])
+        # One service has TLS on one side only: two of them in one process, by way of loopback.
+        between = free_port()
+        return "\n".join([
+            *lines, f"connect = 127.0.0.1:{between}",
+            "[upstream]", "client = yes", f"accept = 127.0.0.1:{between}", f"connect = 127.0.0.1:{upstream.port}",
+            f"CAfile = {certificates.ca}", "verifyChain = yes", "checkHost = localhost", ""])
+
+    @contextmanager
+    def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
+        port = free_port()
+        text = self.configuration(port, upstream, certificates)
+        file = scratch / f"{self.name}.conf"
+        file.write_text(text)
+        with Process(self.name, [self.program, str(file)], cpu, scratch) as process:
+            await_listening(process, port)
+            yield Running(process, port), text
