@@ -15,6 +15,7 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
 #include <unordered_map>
 #include <vector>
@@ -99,8 +100,13 @@ class Server {
   bool await_writable(Connection& connection, bool wanted);
   static void account(const Connection& connection, Journal& journal);
 
+  void tell_of_new_mail();
+
   Journal journal_;
   ContextPtr context_;
+  std::set<Connection*> idlers_;
+  Connection* last_told_ = nullptr;  // of the idlers; it may be gone
+  unsigned polls_ = 0;
   std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
   int epoll_ = -1;
   int plain_ = -1;
@@ -151,6 +157,7 @@ void Server::accept_all(const int& listener) {
 void Server::serve(Connection* connection) {
   if (progress(*connection)) return;
   account(*connection, journal_);
+  idlers_.erase(connection);
   connections_.erase(connection);
 }
 
@@ -242,6 +249,9 @@ bool Server::answer_next(Connection& connection) {
     if (!answer.completion.empty()) connection.tail.append(connection.tag).append(" ").append(answer.completion);
     connection.last_answer = *verb == Verb::logout;
     connection.check = connection.tag == "check";
+    if (*verb == Verb::idle) idlers_.insert(&connection);
+    if (*verb == Verb::done) idlers_.erase(&connection);
+    if (*verb == Verb::status && ++polls_ % 2 == 0) tell_of_new_mail();
   } else if (connection.login_lines > 0) {
     connection.tail = "+ OK\r\n";
   } else {
@@ -251,6 +261,19 @@ bool Server::answer_next(Connection& connection) {
   connection.input.erase(0, end + 2);
   ++journal_.commands;
   return true;
+}
+
+// Each of those in IDLE has its turn. One that takes nothing more, or that is over, is not told.
+void Server::tell_of_new_mail() {
+  if (idlers_.empty()) return;
+  auto next = idlers_.upper_bound(last_told_);
+  if (next == idlers_.end()) next = idlers_.begin();
+  Connection& idler = **next;
+  last_told_ = &idler;
+  if (!idler.body.empty() || idler.tail_sent < idler.tail.size()) return;
+  idler.tail = new_mail();
+  idler.tail_sent = 0;
+  flush(idler);  // where this fails, an event of its own ends it
 }
 
 bool Server::await_writable(Connection& connection, bool wanted) {

@@ -51,8 +51,12 @@ std::array<Exchange, kVerbCount> make_exchanges() {
       {.command = "SELECT INBOX",
        .body = kSelectBody,
        .completion = "OK [READ-WRITE] Select completed\r\n",
-       .untagged_ok = 3},
+       .untagged_ok = 3,
+       .exists = 1},
       {.command = "NOOP", .body = "", .completion = "OK NOOP completed.\r\n"},
+      {.command = "STATUS INBOX (MESSAGES UNSEEN)",
+       .body = "* STATUS INBOX (MESSAGES 4096 UNSEEN 3)\r\n",
+       .completion = "OK Status completed.\r\n"},
       {.command = "FETCH 1 (BODY.PEEK[])", .body = bulk, .completion = "OK Fetch completed.\r\n"},
       {.command = "FETCH 1:* (UID FLAGS INTERNALDATE RFC822.SIZE)",
        .body = lines,
@@ -76,6 +80,8 @@ const std::array<Exchange, kVerbCount>& exchanges() {
 const Exchange& exchange(Verb verb) { return exchanges()[static_cast<std::size_t>(verb)]; }
 
 std::string_view greeting() { return "* OK [CAPABILITY IMAP4rev1 LITERAL+ ENABLE IDLE AUTH=PLAIN] Bench ready.\r\n"; }
+
+std::string_view new_mail() { return "* 4097 EXISTS\r\n"; }
 
 std::optional<Verb> verb_of(std::string_view command) {
   for (std::size_t i = 0; i < kVerbCount; ++i)

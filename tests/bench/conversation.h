@@ -9,8 +9,8 @@
 
 namespace imapmeter::bench {
 
-enum class Verb : std::uint8_t { login, select, noop, fetch_bulk, fetch_lines, idle, done, logout };
-inline constexpr std::size_t kVerbCount = 8;
+enum class Verb : std::uint8_t { login, select, noop, status, fetch_bulk, fetch_lines, idle, done, logout };
+inline constexpr std::size_t kVerbCount = 9;
 
 // One command and its whole answer. All views live as long as the process.
 struct Exchange {
@@ -20,11 +20,14 @@ struct Exchange {
   bool tagged = true;           // false: sent without a tag and answered with the tag before (DONE)
   unsigned untagged_ok = 0;     // `* OK` lines in the body
   unsigned untagged_bye = 0;    // `* BYE` lines in the body
+  unsigned exists = 0;          // `* n EXISTS` lines in the body
 };
 
 const Exchange& exchange(Verb verb);
 // The line that the server sends first, with CRLF.
 std::string_view greeting();
+// What the server says to one of those in IDLE with every second answer to a STATUS, with CRLF.
+std::string_view new_mail();
 // The verb of a command as it stands on the wire after its tag (or without one: DONE), without CRLF.
 std::optional<Verb> verb_of(std::string_view command);
 

@@ -45,6 +45,9 @@ def check(admin: str, journals: list[dict]) -> None:
     def responses(**labels):
         return "imapmeter_responses_total", labels
 
+    def data(keyword):
+        return "imapmeter_untagged_data_total", {"keyword": keyword}
+
     def octets(direction):
         return "imapmeter_bytes_total", {"direction": direction}
 
@@ -54,6 +57,7 @@ def check(admin: str, journals: list[dict]) -> None:
         (*responses(kind="tagged", status="OK"), done("tagged_ok")),
         (*responses(kind="untagged", status="OK"), done("untagged_ok")),
         (*responses(kind="untagged", status="BYE"), done("untagged_bye")),
+        (*data("EXISTS"), done("untagged_exists")),
         (*octets("server_to_client"), done("bytes_in")),
         (*octets("client_to_server"), done("bytes_out")),
         ("imapmeter_sessions_accepted_total", {}, done("connections")),
@@ -65,6 +69,8 @@ def check(admin: str, journals: list[dict]) -> None:
     ]
     for family, labels, value in expected:
         counted = total(samples, family, **labels)
+        if family == "imapmeter_untagged_data_total" and counted is None:
+            counted = 0  # has no sample before the first datum
         if counted != value:
             text = ", ".join(f'{name}="{label}"' for name, label in labels.items())
             raise BenchError(f"{family}{{{text}}} is {counted}, but {value} is what was done")

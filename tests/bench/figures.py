@@ -28,6 +28,10 @@ def kib_per_session(result: dict) -> float:
     return (result["subject"]["resident_kib"] - result["resident_kib_before"]) / result["connections"]
 
 
+def cpu_ms_per_second(result: dict) -> float:
+    return result["subject"]["cpu_s"] * 1e3 / result["window_s"]
+
+
 FIGURES = [
     Figure("bulk", "bulk (1 MiB literals)", "CPU s/GB", cpu_per_gigabyte, 0.55),
     Figure("lines", "lines (FETCH of short fields)", "CPU s/GB", cpu_per_gigabyte, 0.75),
@@ -36,6 +40,7 @@ FIGURES = [
     Figure("commands", "commands, p99", "p99 µs", lambda result: result["p99_us"], 1.0),
     Figure("handshake-full", "handshake, full", "CPU µs each", cpu_us_per_operation, 0.80),
     Figure("handshake-resumed", "handshake, resumed", "CPU µs each", cpu_us_per_operation, 0.85),
+    Figure("mixed", "mixed (1,000 clients)", "CPU ms per second", cpu_ms_per_second),
     Figure("idle", "idle", "KiB resident per session", kib_per_session, 0.85),
 ]
 SETUPS = {"plain": "TLS to plaintext", "tls": "TLS to TLS"}

@@ -12,8 +12,11 @@ from processes import BenchError, Process, output_of, tail
 from subjects.common import Running, Upstream
 
 # Workload -> connections. Of idle the command line says how many.
-WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "handshake-full": 8, "handshake-resumed": 8, "idle": 0}
+WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "handshake-full": 8, "handshake-resumed": 8,
+             "mixed": 1000, "idle": 0}
 WARMUP_SECONDS = 0.3
+# Of a workload with a plan, so much may be undone at the end of the window: this part, and so many operations.
+FALLING_BEHIND, PLAN_EDGE = 0.03, 8
 # Sessions of a first client, so that the memory of a subject that has worked a little is the base line of idle.
 PRELUDE_SESSIONS = 32
 
@@ -98,6 +101,8 @@ class Bench:
             raise BenchError(f"the upstream leg uses {behind['cipher']}, the client leg {journal['cipher']}")
         if result["operations"] == 0 and result["workload"] != "idle":
             raise BenchError("no operation was complete within the window: use more --seconds")
+        if result["operations"] < result["planned"] * (1 - FALLING_BEHIND) - PLAN_EDGE:
+            raise BenchError(f"{result['operations']} of {result['planned']:.0f} planned operations were done in time")
 
     def without_paths(self, text: str) -> str:
         return text.replace(str(self.scratch) + "/", "")

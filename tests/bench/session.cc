@@ -119,16 +119,22 @@ void Session::on_handshake() {
 
 void Session::compare(std::string_view octets) {
   while (!octets.empty()) {
-    std::string_view& expected = body_.empty() ? tail_ : body_;
+    // New mail may cross our DONE, but comes before the answer to it.
+    if (idling_ && mail_.empty() && octets.front() == '*' && tail_.size() == tail_text_.size()) mail_ = new_mail();
+    const bool mail = !mail_.empty();
+    std::string_view& expected = mail ? mail_ : body_.empty() ? tail_ : body_;
     if (expected.empty()) fail("the server's side said more than it should: " + std::string(octets.substr(0, 60)));
     const std::size_t count = std::min(octets.size(), expected.size());
     if (std::memcmp(octets.data(), expected.data(), count) != 0)
       fail("octets arrived changed, lost or out of order (octet " + std::to_string(journal_.bytes_in) + ")");
     octets.remove_prefix(count);
     expected.remove_prefix(count);
+    if (mail && mail_.empty()) ++journal_.untagged_exists;
   }
-  if (body_.empty() && tail_.empty()) completed();
+  if (state == State::waiting && !awaits_more()) completed();
 }
+
+bool Session::awaits_more() const { return !body_.empty() || !tail_.empty() || !mail_.empty(); }
 
 void Session::completed() {
   state = finishing_ ? State::waiting : State::ready;
@@ -139,10 +145,12 @@ void Session::completed() {
   journal_.tagged_ok += current_->completion.empty() ? 0 : 1;
   journal_.untagged_ok += current_->untagged_ok;
   journal_.untagged_bye += current_->untagged_bye;
+  journal_.untagged_exists += current_->exists;
+  idling_ = current_->completion.empty();
 }
 
 void Session::on_end(Stream::Status status) {
-  if (!body_.empty() || !tail_.empty()) fail("a session ended in the middle of an answer");
+  if (awaits_more()) fail("a session ended in the middle of an answer");
   if (!finishing_) fail("a session ended that the client had not ended");
   journal_.closed_without_notify += status == Stream::Status::closed ? 0 : 1;
   state = State::over;

@@ -16,7 +16,7 @@ struct Journal {
   std::uint64_t connections = 0;
   std::uint64_t greetings = 0;
   std::uint64_t full_handshakes = 0, resumed_handshakes = 0;
-  std::uint64_t tagged_ok = 0, untagged_ok = 0, untagged_bye = 0;
+  std::uint64_t tagged_ok = 0, untagged_ok = 0, untagged_bye = 0, untagged_exists = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;  // IMAP octets, compared and sent
   std::uint64_t closed_without_notify = 0;    // ends without close_notify, after everything had arrived
   std::string cipher, version, group;         // of the first handshake
@@ -27,7 +27,7 @@ class Session {
  public:
   enum class State {
     connecting,
-    ready,    // nothing is outstanding
+    ready,    // nothing is outstanding; new mail may come where the last command was IDLE
     waiting,  // for octets from the server
     over,     // the connection has ended in order
   };
@@ -52,8 +52,8 @@ class Session {
 
  private:
   void on_handshake();
-  void expect(std::string_view body, std::string_view tail);
   void compare(std::string_view octets);
+  bool awaits_more() const;
   void completed();
   void on_end(Stream::Status status);
 
@@ -66,6 +66,8 @@ class Session {
   std::string tail_text_;
   const Exchange* current_ = nullptr;  // null: the greeting
   bool finishing_ = false;
+  bool idling_ = false;    // from the answer to IDLE to that to DONE
+  std::string_view mail_;  // what is still expected of new_mail()
 };
 
 }  // namespace imapmeter::bench
