@@ -1,6 +1,6 @@
 // The load of the benchmark: IMAP clients over TLS 1.3 that check every octet, in one thread.
-//   bench_client --port P --workload W --connections N --seconds S --warmup S --subject PID --server PID [--greeting
-//   LINE]
+//   bench_client --port P --workload W --connections N --seconds S --warmup S --subject PID --server PID
+//     [--count S] [--greeting LINE]
 // Samples the CPU clocks of the subject and of the server at both ends of the measured window itself, so that no other
 // process's delay is in the figures. Prints one JSON object; anything unexpected ends it with a sentence.
 #include <csignal>
@@ -26,6 +26,7 @@ LoadOptions parse(const std::vector<std::string>& arguments) {
   options.window = static_cast<std::uint64_t>(std::stod(given["--seconds"]) * 1e9);
   options.subject = std::stoi(given["--subject"]);
   options.server = std::stoi(given["--server"]);
+  if (given.contains("--count")) options.count = static_cast<std::uint64_t>(std::stod(given["--count"]) * 1e9);
   if (given.contains("--greeting")) options.greeting = given["--greeting"] + "\r\n";
   return options;
 }

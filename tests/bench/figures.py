@@ -46,6 +46,22 @@ FIGURES = [
 SETUPS = {"plain": "TLS to plaintext", "tls": "TLS to TLS"}
 
 
+def system_calls(result: dict) -> float | None:
+    """Per 10^6 octets, operation or second, as the unit of the workload has it; None where they were not counted."""
+    counted = result.get("system_calls")
+    if not counted:
+        return None
+    if result["workload"] in ("bulk", "lines"):
+        return counted["calls"] * 1e6 / counted["bytes"] if counted["bytes"] else None
+    if result["workload"] == "mixed":
+        return counted["calls"] / counted["seconds"]
+    return counted["calls"] / counted["operations"] if counted["operations"] else None
+
+
+SYSTEM_CALLS_PER = {"bulk": "MB", "lines": "MB", "commands": "command", "handshake-full": "session",
+                    "handshake-resumed": "session", "mixed": "second"}
+
+
 def figures_of(workload: str) -> list[Figure]:
     return [figure for figure in FIGURES if figure.workload == workload]
 

@@ -6,6 +6,8 @@
 #include <ctime>
 #include <stdexcept>
 
+#include "tests/bench/syscall_counter.h"
+
 namespace imapmeter::bench {
 namespace {
 
@@ -259,6 +261,22 @@ Mark Load::mark() const {
   return mark;
 }
 
+// In a window of its own, since counting makes them slower. Null: not asked for, or not permitted.
+Json Load::count_system_calls() {
+  if (options_.count == 0) return {};
+  const SyscallCounter counter(process_tree(options_.subject));
+  const std::uint64_t start = monotonic_ns();
+  const std::uint64_t operations = operations_;
+  const std::uint64_t bytes = journal_.bytes_in;
+  turn_until(start + options_.count);
+  const std::optional<std::uint64_t> calls = counter.count();
+  if (!calls) return {};
+  return {{"calls", *calls},
+          {"operations", operations_ - operations},
+          {"bytes", journal_.bytes_in - bytes},
+          {"seconds", static_cast<double>(monotonic_ns() - start) / 1e9}};
+}
+
 Json Load::run() {
   const Mark before = mark();
   ramp_up();
@@ -274,8 +292,11 @@ Json Load::run() {
   if (handshakes(true) && journal_.full_handshakes != full_before) not_resumed();
   if (handshakes(false) && journal_.resumed_handshakes > 0)
     throw std::runtime_error("handshakes that should have been full were resumed");
+  const Json system_calls = count_system_calls();
   drain();
-  return report(before, begin, stop);
+  Json all = report(before, begin, stop);
+  all["system_calls"] = system_calls;
+  return all;
 }
 
 namespace {

@@ -22,6 +22,7 @@ struct LoadOptions {
   std::size_t connections = 0;
   std::uint64_t warmup = 0;  // nanoseconds
   std::uint64_t window = 0;  // nanoseconds
+  std::uint64_t count = 0;   // nanoseconds after the window in which system calls are counted
   pid_t subject = 0;
   pid_t server = 0;
   std::string greeting = std::string(bench::greeting());  // LINE and CRLF, where the subject has its own
@@ -84,6 +85,7 @@ class Load {
   bool handshakes(bool resumed) const;
   double planned(std::uint64_t duration) const;
   Mark mark() const;
+  nlohmann::json count_system_calls();
   nlohmann::json report(const Mark& idle, const Mark& begin, const Mark& stop);
 
   using Due = std::pair<std::uint64_t, Slot*>;

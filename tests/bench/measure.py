@@ -15,6 +15,8 @@ from subjects.common import Running, Upstream
 WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "handshake-full": 8, "handshake-resumed": 8,
              "mixed": 1000, "idle": 0}
 WARMUP_SECONDS = 0.3
+# Of the window behind the measured one, in which system calls are counted.
+COUNTING_SECONDS = 0.3
 # Of a workload with a plan, so much may be undone at the end of the window: this part, and so many operations.
 FALLING_BEHIND, PLAN_EDGE = 0.03, 8
 # Sessions of a first client, so that the memory of a subject that has worked a little is the base line of idle.
@@ -72,6 +74,8 @@ class Bench:
         command = [str(self.tools.client), "--port", str(running.port), "--workload", workload,
                    "--connections", str(connections), "--seconds", str(seconds), "--warmup", str(WARMUP_SECONDS),
                    "--subject", str(running.process.pid), "--server", str(server.pid)]
+        if workload != "idle":
+            command += ["--count", str(COUNTING_SECONDS)]
         if running.greeting:
             command += ["--greeting", running.greeting.removesuffix("\r\n")]
         try:

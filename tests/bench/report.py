@@ -2,7 +2,8 @@
 
 from statistics import median
 
-from figures import SETUPS, Figure, busy, figures_of, groups, others, ratios, spread, title
+from figures import (SETUPS, SYSTEM_CALLS_PER, Figure, busy, figures_of, groups, others, ratios, spread, system_calls,
+                     title)
 
 # Where others use more than this share of a CPU, the run does not count.
 QUIET_LIMIT = 0.10
@@ -56,6 +57,13 @@ def load_cells(setup: str, results: list[dict]) -> list[str]:
     return cells + ([upstream_handshakes(results)] if setup == "tls" else [])
 
 
+def system_calls_cell(results: list[dict]) -> str:
+    counted = [calls for calls in map(system_calls, results) if calls is not None]
+    if not counted:
+        return "not counted"
+    return f"{median(counted):,.0f}" if median(counted) >= 100 else f"{median(counted):.1f}"
+
+
 def upstream_handshakes(results: list[dict]) -> str:
     total = sum(result["server_journal"]["handshakes"] for result in results)
     return f"{sum(result['server_journal']['resumed'] for result in results) / total:.0%}" if total else ""
@@ -68,6 +76,7 @@ def detail(key: tuple, by_subject: dict[str, list[dict]]) -> list[str]:
     header = ["subject"]
     for figure in figures:
         header += [figure.unit, "imapmeter / it"]
+    header += [f"system calls per {SYSTEM_CALLS_PER[workload]}"] if workload in SYSTEM_CALLS_PER else []
     header += ["per second", "subject busy", "client", "server", "others", "octets compared"]
     header += ["server's handshakes resumed"] if setup == "tls" else []
     lines = []
@@ -75,6 +84,8 @@ def detail(key: tuple, by_subject: dict[str, list[dict]]) -> list[str]:
         cells = [name]
         for figure in figures:
             cells += [spread([figure.value(result) for result in results]), ratio_cell(figure, name, by_subject)]
+        if workload in SYSTEM_CALLS_PER:
+            cells.append(system_calls_cell(results))
         lines.append(cells + load_cells(setup, results))
     return [f"### {SETUPS[setup]}: {title(workload, connections, figures[0])}", "", *table(header, lines), ""]
 
