@@ -16,11 +16,12 @@ class Tools:
     client: Path
     server: Path
     imapmeter: Path | None
+    parser_bench: Path | None
 
 
 def build(root: Path, directory: Path, binary: Path | None, peers_only: bool) -> Tools:
-    """Builds the load tools, and imapmeter where no binary is given, without tests."""
-    targets = ["bench_client", "bench_server"] + ([] if binary or peers_only else ["imapmeter"])
+    """Builds the load tools, and imapmeter with its reader's benchmark where no binary is given, without tests."""
+    targets = ["bench_client", "bench_server"] + ([] if binary or peers_only else ["imapmeter", "parser_bench"])
     if not (directory / "CMakeCache.txt").exists():
         output_of(["cmake", "-S", str(root), "-B", str(directory), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
                    "-DIMAPMETER_TESTS=OFF", "-DIMAPMETER_BENCH=ON"])
@@ -29,7 +30,9 @@ def build(root: Path, directory: Path, binary: Path | None, peers_only: bool) ->
     if binary and not binary.exists():
         raise BenchError(f"there is no {binary}")
     imapmeter = None if peers_only else (binary or directory / "imapmeter").resolve()
-    return Tools(directory / "tests/bench/bench_client", directory / "tests/bench/bench_server", imapmeter)
+    tools = directory / "tests" / "bench"
+    return Tools(tools / "bench_client", tools / "bench_server", imapmeter,
+                 tools / "parser_bench" if "parser_bench" in targets else None)
 
 
 @dataclass

@@ -88,8 +88,8 @@ int run(std::string_view workload, std::size_t rounds) {
   const double each = times[passes / 2];
   const auto lines = static_cast<double>(std::count(what.answer.begin(), what.answer.end(), '\n'));
   const auto octets = static_cast<double>(what.answer.size() + what.command.size());
-  std::printf("%-9.*s %9.0f octets: %10.1f ns, %.3f ns an octet, %.1f ns a line\n", static_cast<int>(workload.size()),
-              workload.data(), octets, each, each / octets, each / lines);
+  std::printf("%-9.*s %9.0f octets, %.0f lines: %10.1f ns, %.3f ns an octet, %.1f ns a line\n",
+              static_cast<int>(workload.size()), workload.data(), octets, lines, each, each / octets, each / lines);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 
 from statistics import median
 
+import reader
 from figures import (SETUPS, SYSTEM_CALLS_PER, Figure, busy, figures_of, groups, others, ratios, spread, system_calls,
                      title)
 
@@ -100,13 +101,14 @@ def introduction(document: dict) -> list[str]:
     first = document["results"][0]["result"]["journal"]
     text = ["# Benchmarks", "",
             f"Measured on {document['date']} by `{document['command']}` ({document['minutes']} minutes): "
-            f"{document['rounds']} interleaved rounds, each with a window of {document['seconds']:g} s, a fresh process "
-            "per measurement, one worker each. Values are medians with (minimum to maximum); less is better everywhere. "
-            "CPU is user and system time of the whole subject, all processes and threads. Ratios are taken round by "
+            f"{document['rounds']} interleaved rounds, each with a window of {document['seconds']:g} s, a fresh "
+            "process per measurement, one worker each. Values are medians with (minimum to maximum); less is better "
+            "everywhere. CPU is user and system time of the whole subject, all processes and threads. Ratios are taken round by "
             "round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
             f"TLS: {first['version']}, {first['cipher']}, {first['group']}, one P-256 certificate for all; with TLS "
             "upstream the server's certificate is verified by all. The client compares every octet with what the "
-            "server must have said; imapmeter's own counters equal the work done in every single measurement.", ""]
+            "server must have said; imapmeter's own counters equal the work done in every one of its "
+            f"{sum(entry['counters_checked'] for entry in document['results'])} measurements.", ""]
     disturbance = median(others(entry["result"]) for entry in document["results"])
     if disturbance > QUIET_LIMIT:
         text += [f"**Not a quiet machine**: other processes used {disturbance:.0%} of a CPU (median). "
@@ -126,11 +128,24 @@ def left_out(document: dict) -> list[str]:
     return ["## Left out", "", *sentences, ""] if sentences else []
 
 
-def markdown(document: dict) -> str:
+def reader_alone(document: dict) -> list[str]:
+    if not document["reader"]:
+        return []
+    header = ["workload", "octets", "lines", "instructions per octet", "instructions per line", "ns per octet",
+              "ns per line"]
+    return ["## The reader alone", "",
+            "`parser_bench`: a session's tracker fed from memory; instructions by callgrind.", "",
+            *table(header, reader.lines(document["reader"])), ""]
+
+
+def markdown(document: dict, drawn: dict[str, str]) -> str:
+    """`drawn`: set-up -> file of its chart."""
     text = introduction(document)
     for setup, heading in SETUPS.items():
         lines = overview(document, setup)
         text += [f"## {heading}", "", *lines, ""] if lines else []
+        text += [f"![The same with minimum and maximum]({drawn[setup]})", ""] if setup in drawn else []
+    text += reader_alone(document)
     text += ["## Every row", "",
              "With the share of one CPU that each side used within the window. `!`: more than "
              f"{BUSY_LIMIT:.0%}, so that latencies and rates of this row are partly the load's own; CPU per operation "

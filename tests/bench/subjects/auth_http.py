@@ -9,7 +9,8 @@ from contextlib import contextmanager
 @contextmanager
 def auth_http(server_port: int, cpu: int):
     """Yields its port. The answers name the server at `server_port`."""
-    answer = (f"HTTP/1.0 200 OK\r\nAuth-Status: OK\r\nAuth-Server: 127.0.0.1\r\nAuth-Port: {server_port}\r\n\r\n").encode()
+    answer = ("HTTP/1.0 200 OK\r\nAuth-Status: OK\r\nAuth-Server: 127.0.0.1\r\n"
+              f"Auth-Port: {server_port}\r\n\r\n").encode()
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self):

@@ -46,11 +46,11 @@ class Subject:
 def program(name: str) -> str:
     found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
     if not found:
-        raise BenchError(f"{name} is missing: cmake/install-packages.sh bench, or leave it out of --peers")
+        raise BenchError(f"{name} is missing: cmake/install-packages.sh bench installs it")
     return found
 
 
-def version_of(argv: list[str]) -> str:
+def text_of(argv: list[str]) -> str:
     """What a program says of itself, wherever it says it."""
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.stdout.strip()

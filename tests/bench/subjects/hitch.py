@@ -7,7 +7,7 @@ from pathlib import Path
 from machine import Certificates
 from processes import Process
 from subjects.common import (NO_TLS_UPSTREAM, Running, Subject, Upstream, await_listening, free_port, program,
-                             version_of)
+                             text_of)
 
 
 class Hitch(Subject):
@@ -15,7 +15,7 @@ class Hitch(Subject):
 
     def __init__(self):
         self.program = program("hitch")
-        self.version = version_of([self.program, "-V"])
+        self.version = text_of([self.program, "-V"])
 
     def omits(self, setup: str, workload: str) -> str | None:
         return NO_TLS_UPSTREAM if setup == "tls" else None

@@ -7,7 +7,7 @@ from machine import Certificates
 from processes import BenchError, Process
 from subjects.auth_http import auth_http
 from subjects.common import (DESCRIPTORS, HANDSHAKES, NO_TLS_UPSTREAM, TIMEOUT, Running, Subject, Upstream,
-                             await_listening, free_port, program, version_of)
+                             await_listening, free_port, program, text_of)
 
 # The default leaves TLS 1.3 out.
 PROTOCOLS = "TLSv1.2 TLSv1.3"
@@ -27,7 +27,7 @@ class Nginx(Subject):
         if not self.module_file.exists():
             raise BenchError(f"libnginx-mod-{self.module} is missing: cmake/install-packages.sh bench, "
                              f"or leave {self.name} out of --peers")
-        self.version = version_of([self.program, "-v"]).removeprefix("nginx version: ")
+        self.version = text_of([self.program, "-v"]).removeprefix("nginx version: ")
 
     def server_lines(self, port: int, upstream: Upstream, certificates: Certificates) -> list[str]:
         return [f"listen 127.0.0.1:{port} ssl;", f"ssl_certificate {certificates.cert};",
@@ -77,7 +77,7 @@ class NginxMail(Nginx):
         if setup == "tls":
             return NO_TLS_UPSTREAM
         if workload in HANDSHAKES:
-            return "greets clients itself and connects to the server only after LOGIN, so that its handshakes are less work"
+            return "greets clients itself and connects to the server only after LOGIN: its handshakes are less work"
         return None
 
     @contextmanager

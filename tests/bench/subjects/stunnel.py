@@ -5,7 +5,7 @@ from pathlib import Path
 
 from machine import Certificates
 from processes import Process
-from subjects.common import Running, Subject, Upstream, await_listening, free_port, program, version_of
+from subjects.common import Running, Subject, Upstream, await_listening, free_port, program, text_of
 
 TUNING = ["; notices as packaged: lines for each connection, where others write none", "debug = err"]
 
@@ -15,7 +15,7 @@ class Stunnel(Subject):
         self.name = "stunnel-tuned" if tuned else "stunnel"
         self.tuning = TUNING if tuned else []
         self.program = program("stunnel")
-        self.version = next(line for line in version_of([self.program, "-version"]).splitlines()
+        self.version = next(line for line in text_of([self.program, "-version"]).splitlines()
                             if line.startswith("stunnel "))
 
     def configuration(self, port: int, upstream: Upstream, certificates: Certificates) -> str:
