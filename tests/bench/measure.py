@@ -17,8 +17,6 @@ WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "handshake-full": 8, "handsh
 WARMUP_SECONDS = 0.3
 # Of the window behind the measured one, in which system calls are counted.
 COUNTING_SECONDS = 0.3
-# Of a workload with a plan, so much may be undone at the end of the window: this part, and so many operations.
-FALLING_BEHIND, PLAN_EDGE = 0.03, 8
 # Sessions of a first client, so that the memory of a subject that has worked a little is the base line of idle.
 PRELUDE_SESSIONS = 32
 
@@ -105,8 +103,6 @@ class Bench:
             raise BenchError(f"the upstream leg uses {behind['cipher']}, the client leg {journal['cipher']}")
         if result["operations"] == 0 and result["workload"] != "idle":
             raise BenchError("no operation was complete within the window: use more --seconds")
-        if result["operations"] < result["planned"] * (1 - FALLING_BEHIND) - PLAN_EDGE:
-            raise BenchError(f"{result['operations']} of {result['planned']:.0f} planned operations were done in time")
 
     def without_paths(self, text: str) -> str:
         return text.replace(str(self.scratch) + "/", "")
