@@ -18,6 +18,11 @@ class Stunnel(Subject):
         self.version = next(line for line in text_of([self.program, "-version"]).splitlines()
                             if line.startswith("stunnel "))
 
+    def omits(self, setup: str, workload: str) -> str | None:
+        if setup == "tls" and workload == "idle":
+            return "needs four descriptors per session with TLS on both sides, more than the limit of a machine may be"
+        return None
+
     def configuration(self, port: int, upstream: Upstream, certificates: Certificates) -> str:
         lines = ["foreground = yes", "syslog = no", "pid =", *self.tuning,
                  "[imaps]", f"accept = 127.0.0.1:{port}", f"cert = {certificates.cert}", f"key = {certificates.key}"]
