@@ -1,5 +1,6 @@
 #include "metrics/shard.h"
 
+#include <bit>
 #include <memory>
 #include <new>
 #include <utility>
@@ -38,9 +39,8 @@ Shard::Shard(std::size_t servers, Clock clock) : clock_(clock), servers_(servers
 void Shard::on_status(const imap::Status& status) noexcept {
   counts_.responses[at(status.kind)][at(status.condition)].add(1);
   counts_.response_codes[at(status.condition)][at(status.code)].add(1);
-  for (std::size_t member = 0; member < imap::status_code_count; ++member) {
-    if (status.members.has(static_cast<imap::StatusCode>(member))) counts_.status_codes[member].add(1);
-  }
+  for (std::uint32_t members = status.members.bits; members != 0; members &= members - 1)
+    counts_.status_codes[static_cast<std::size_t>(std::countr_zero(members))].add(1);
   // Only these are rated, and only they pay for a look at the clock.
   const bool rated = status.condition != imap::Condition::ok && status.condition != imap::Condition::preauth;
   if (rated) rates_.count(status.condition, clock_());

@@ -1,5 +1,6 @@
 #include "proxy/imap/bye_text.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -22,12 +23,14 @@ static_assert(patterns.search.used <= 64);
 
 }  // namespace
 
-void ByeText::step(char octet) noexcept {
-  if (read_ == looked_at) return;
-  ++read_;
-  matching_ = patterns.search.step(matching_, octet);
-  inactivity_ = inactivity_ || (matching_ & patterns.inactivity) != 0;
-  shutdown_ = shutdown_ || (matching_ & patterns.shutdown) != 0;
+void ByeText::read(std::span<const char> octets) noexcept {
+  octets = octets.first(std::min<std::size_t>(octets.size(), looked_at - read_));
+  read_ = static_cast<std::uint16_t>(read_ + octets.size());
+  for (const char octet : octets) {
+    matching_ = patterns.search.step(matching_, octet);
+    inactivity_ = inactivity_ || (matching_ & patterns.inactivity) != 0;
+    shutdown_ = shutdown_ || (matching_ & patterns.shutdown) != 0;
+  }
 }
 
 }  // namespace imapmeter::imap

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 namespace imapmeter::imap {
 
@@ -9,7 +10,7 @@ namespace imapmeter::imap {
 class ByeText {
  public:
   void start() noexcept { *this = ByeText{}; }
-  void step(char octet) noexcept;
+  void read(std::span<const char> octets) noexcept;
 
   bool inactivity() const noexcept { return inactivity_; }
   bool shutdown() const noexcept { return shutdown_; }

@@ -64,39 +64,53 @@ void LiteralMarker::digit(char octet) noexcept {
 }
 
 void QuoteState::fold(std::span<const char> octets) noexcept {
-  while (!octets.empty()) {
-    if (!open) {
-      const char* quote = find(octets, '"');
+  const char* at = octets.data();
+  const char* const end = at + octets.size();
+  while (at != end) {
+    if (open) {
+      at = close(at, end);
+    } else {
+      const char* const quote = find({at, end}, '"');
       if (quote == nullptr) return;
       open = true;
-      octets = octets.subspan(static_cast<std::size_t>(quote - octets.data()) + 1);
-      continue;
-    }
-    const char c = octets.front();
-    octets = octets.subspan(1);
-    if (escaped) {
-      escaped = false;
-    } else if (c == '\\') {
-      escaped = true;
-    } else if (c == '"') {
-      open = false;
+      at = quote + 1;
     }
   }
 }
 
-LineFramer::Part LineFramer::take_part(std::span<const char> octets, bool markers) noexcept {
-  const char* end = find(octets, lf);
-  const std::span<const char> content =
-      end == nullptr ? octets : octets.first(static_cast<std::size_t>(end - octets.data()));
-  if (!content.empty()) {
-    last_cr_ = content.back() == cr;
-    nul_ = nul_ || find(content, '\0') != nullptr;
-    if (markers) {
-      marker_.fold(content);
-      if (end == nullptr || marker_.complete()) quote_.fold(content);
+const char* QuoteState::close(const char* at, const char* end) noexcept {
+  for (; at != end; ++at) {
+    if (escaped) {
+      escaped = false;
+    } else if (*at == '\\') {
+      escaped = true;
+    } else if (*at == '"') {
+      open = false;
+      return at + 1;
     }
   }
-  return {content.size() + (end == nullptr ? 0U : 1U), end != nullptr};
+  return at;
+}
+
+LineFramer::Part LineFramer::find_end(std::span<const char> octets) noexcept {
+  const char* end = find(octets, lf);
+  return {end == nullptr ? octets.size() : static_cast<std::size_t>(end - octets.data()) + 1, end != nullptr};
+}
+
+void LineFramer::take(std::span<const char> content, bool ended, bool markers) noexcept {
+  if (content.empty()) return;
+  last_cr_ = content.back() == cr;
+  nul_ = nul_ || find(content, '\0') != nullptr;
+  if (!markers) return;
+  if (ended && content.size() > 1 && content[content.size() - 1 - (last_cr_ ? 1 : 0)] != '}') return marker_.start();
+  marker_.fold(content);
+  if (!ended || marker_.complete()) quote_.fold(content);
+}
+
+LineFramer::Part LineFramer::take_part(std::span<const char> octets, bool markers) noexcept {
+  const Part part = find_end(octets);
+  take(octets.first(part.octets - (part.ended ? 1 : 0)), part.ended, markers);
+  return part;
 }
 
 void LineFramer::begin_literal() noexcept {

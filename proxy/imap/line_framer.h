@@ -42,6 +42,8 @@ struct QuoteState {
   bool escaped = false;
 
   void fold(std::span<const char> octets) noexcept;
+  // Behind the quote that closes the string, or `end`.
+  const char* close(const char* at, const char* end) noexcept;
 };
 
 class LineFramer {
@@ -52,7 +54,12 @@ class LineFramer {
     bool ended = false;      // by LF, which is among them
   };
 
-  // Takes the octets of the line up to and including the next LF. `markers`: a literal may be announced here.
+  // Where the line ends: its octets up to and including the next LF, or all.
+  static Part find_end(std::span<const char> octets) noexcept;
+  // Takes octets of the line, its LF not among them; `ended`: it comes next. `markers`: a literal may be announced
+  // here.
+  void take(std::span<const char> content, bool ended, bool markers) noexcept;
+  // Takes the octets of the line up to and including the next LF: both in one.
   Part take_part(std::span<const char> octets, bool markers) noexcept;
   // The marker of the part that just ended was believed: its literal begins.
   void begin_literal() noexcept;

@@ -1,5 +1,6 @@
 #include "proxy/imap/provider_text.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -31,11 +32,17 @@ static_assert(patterns.search.used <= 64);
 
 }  // namespace
 
-void ProviderText::step(char octet) noexcept {
-  if (read_ == looked_at) return;
-  ++read_;
-  matching_ = patterns.search.step(matching_, octet);
-  found_ |= matching_ & ends;
+void ProviderText::read(std::span<const char> octets) noexcept {
+  octets = octets.first(std::min<std::size_t>(octets.size(), looked_at - read_));
+  std::uint64_t matching = matching_;
+  std::uint64_t found = found_;
+  for (const char octet : octets) {
+    matching = patterns.search.step(matching, octet);
+    found |= matching & ends;
+  }
+  matching_ = matching;
+  found_ = found;
+  read_ = static_cast<std::uint16_t>(read_ + octets.size());
 }
 
 std::optional<ProviderSignal> ProviderText::signal(ResponseCode code) const noexcept {

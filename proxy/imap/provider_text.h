@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "proxy/imap/event.h"
 
@@ -14,7 +15,7 @@ namespace imapmeter::imap {
 class ProviderText {
  public:
   void start() noexcept { *this = ProviderText{}; }
-  void step(char octet) noexcept;
+  void read(std::span<const char> octets) noexcept;
 
   // `code`: the response's. At most one signal; what says more than "quota" comes first. `not_connected` means only
   // what it says: whether the client has just logged in is the tracker's to know.

@@ -1,6 +1,5 @@
 #include "proxy/imap/response_scanner.h"
 
-#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -9,9 +8,6 @@
 
 namespace imapmeter::imap {
 namespace {
-
-// A first line of this length without LF is no greeting of any server (METRICS.md, opaque `parser`).
-constexpr std::uint32_t max_first_line = 8192;
 
 // The conditions in the order of their enum, then keywords of data.
 constexpr std::array<std::string_view, 17> first_words = {
@@ -33,6 +29,7 @@ constexpr auto first_word_table = WordTable<first_words.size()>::make(first_word
 constexpr auto code_table = WordTable<response_code_count - 2>::make(response_code_names);
 
 constexpr bool ends_line(char octet) noexcept { return octet == cr || octet == lf; }
+constexpr bool ends_word(char octet) noexcept { return octet == ' ' || ends_line(octet); }
 
 // Between what, in the arguments of this code, a `]` is not its end; an octet that cannot occur where nothing is.
 constexpr std::string_view inner_brackets(ResponseCode code) noexcept {
@@ -55,20 +52,11 @@ ResponseScanner::Scan ResponseScanner::scan(std::span<const char> octets, std::u
     stage_ = Stage::body;
     if (octet != ' ' && octet != ')' && !ends_line(octet)) return {0, Token::misfit};
   }
-  std::size_t taken = 0;
-  while (stage_ != Stage::body) {
-    if (taken == octets.size()) return {taken, Token::more};
-    const Step step = head(octets[taken], tag_key);
-    if (step == Step::list) return {taken, Token::list};
-    if (step == Step::leave) continue;
-    ++taken;
-    count(1);
-    if (step == Step::tag) return {taken, Token::tag};
-    if (too_long()) return {taken, Token::unreadable};
-  }
-  if (taken == octets.size()) return {taken, Token::more};
-  const Scan body = take_body(octets.subspan(taken));
-  return {taken + body.taken, body.token};
+  if (stage_ == Stage::body) return take_body(octets);
+  const Scan scanned = take_head(octets, tag_key);
+  if (scanned.token != Token::more || scanned.taken == octets.size()) return scanned;
+  const Scan body = take_body(octets.subspan(scanned.taken));
+  return {scanned.taken + body.taken, body.token};
 }
 
 void ResponseScanner::distrust_line() noexcept {
@@ -81,12 +69,6 @@ bool ResponseScanner::skip(std::size_t octets) noexcept {
   count(octets);
   return !too_long();
 }
-
-void ResponseScanner::count(std::size_t octets) noexcept {
-  length_ = static_cast<std::uint32_t>(std::min<std::size_t>(length_ + octets, UINT32_MAX));
-}
-
-bool ResponseScanner::too_long() const noexcept { return first_line_ && length_ >= max_first_line; }
 
 void ResponseScanner::begin_line() noexcept {
   framer_.begin_part();
@@ -105,32 +87,43 @@ ResponseScanner::Scan ResponseScanner::take_literal(std::size_t available) noexc
   return {taken, Token::literal};
 }
 
-// --- the head of a line -------------------------------------------------------------------------------------------
+// --- the head of a line: each takes as many octets as it can, at least one unless it ends the head
+// --------------------
 
-ResponseScanner::Step ResponseScanner::head(char octet, std::uint64_t tag_key) noexcept {
+ResponseScanner::Scan ResponseScanner::take_head(std::span<const char> octets, std::uint64_t tag_key) noexcept {
+  const char* at = octets.data();
+  const char* const end = at + octets.size();
+  Step step = Step::on;
+  while (step == Step::on && stage_ != Stage::body && at != end) step = head(at, end, tag_key);
+  const auto taken = static_cast<std::size_t>(at - octets.data());
+  count(taken);
+  if (too_long()) return {taken, Token::unreadable};
+  if (step == Step::on) return {taken, Token::more};
+  return {taken, step == Step::tag ? Token::tag : Token::list};
+}
+
+ResponseScanner::Step ResponseScanner::head(const char*& at, const char* end, std::uint64_t tag_key) noexcept {
   switch (stage_) {
     case Stage::start:
-      return head_start(octet, tag_key);
+      return head_start(at);
     case Stage::star:
-      return head_star(octet);
+      return head_star(at);
     case Stage::star_space:
-      return head_star_space(octet);
+      return head_star_space(*at);
     case Stage::number:
-      return head_number(octet);
+      return head_number(at, end);
     case Stage::number_space:
-      return head_number_space(octet);
+      return head_number_space(at, end);
     case Stage::word:
-      return head_word(octet);
+      return head_word(at, end);
     case Stage::text:
-      return head_text(octet);
+      return head_text(at);
     case Stage::code:
-      return head_code(octet);
+      return head_code(at, end);
     case Stage::plus:
-      return head_plus(octet);
+      return head_plus(*at);
     case Stage::tag:
-      return head_tag(octet, tag_key);
-    case Stage::tag_space:
-      return head_tag_space(octet);
+      return head_tag(at, end, tag_key);
     default:  // not part of a head
       return to_body();
   }
@@ -138,7 +131,7 @@ ResponseScanner::Step ResponseScanner::head(char octet, std::uint64_t tag_key) n
 
 ResponseScanner::Step ResponseScanner::to_body() noexcept {
   stage_ = Stage::body;
-  return Step::leave;
+  return Step::on;
 }
 
 ResponseScanner::Step ResponseScanner::to_body(ResponseShape shape) noexcept {
@@ -146,27 +139,27 @@ ResponseScanner::Step ResponseScanner::to_body(ResponseShape shape) noexcept {
   return to_body();
 }
 
-ResponseScanner::Step ResponseScanner::head_start(char octet, std::uint64_t tag_key) noexcept {
-  if (octet == '*') {
+ResponseScanner::Step ResponseScanner::head_start(const char*& at) noexcept {
+  if (*at == '*') {
+    ++at;
     stage_ = Stage::star;
-    return Step::take;
-  }
-  if (octet == '+') {
+  } else if (*at == '+') {
+    ++at;
     line_.shape = ResponseShape::continuation;
     stage_ = Stage::plus;
-    return Step::take;
-  }
-  if (is_tag_char(octet)) {
+  } else if (is_tag_char(*at)) {
     stage_ = Stage::tag;
-    return head_tag(octet, tag_key);
+  } else {
+    return to_body(ends_line(*at) ? ResponseShape::empty : ResponseShape::garbage);
   }
-  return to_body(ends_line(octet) ? ResponseShape::empty : ResponseShape::garbage);
+  return Step::on;
 }
 
-ResponseScanner::Step ResponseScanner::head_star(char octet) noexcept {
-  if (octet != ' ') return to_body(ends_line(octet) ? ResponseShape::garbage : ResponseShape::no_space);
+ResponseScanner::Step ResponseScanner::head_star(const char*& at) noexcept {
+  if (*at != ' ') return to_body(ends_line(*at) ? ResponseShape::garbage : ResponseShape::no_space);
+  ++at;
   stage_ = Stage::star_space;
-  return Step::take;
+  return Step::on;
 }
 
 ResponseScanner::Step ResponseScanner::head_star_space(char octet) noexcept {
@@ -175,45 +168,47 @@ ResponseScanner::Step ResponseScanner::head_star_space(char octet) noexcept {
   line_.shape = ResponseShape::data;
   word_.start();
   stage_ = is_digit(octet) ? Stage::number : Stage::word;
-  return is_digit(octet) ? Step::take : head_word(octet);
+  return Step::on;
 }
 
-ResponseScanner::Step ResponseScanner::head_number(char octet) noexcept {
-  if (octet == ' ') stage_ = Stage::number_space;
-  return octet == ' ' || is_digit(octet) ? Step::take : to_body();
+ResponseScanner::Step ResponseScanner::head_number(const char*& at, const char* end) noexcept {
+  while (at != end && is_digit(*at)) ++at;
+  if (at == end) return Step::on;
+  if (*at != ' ') return to_body();
+  ++at;
+  stage_ = Stage::number_space;
+  return Step::on;
 }
 
 // The word behind the number.
-ResponseScanner::Step ResponseScanner::head_number_space(char octet) noexcept {
-  if (octet != ' ' && !ends_line(octet)) return word_.step(numbered_table, octet) ? Step::take : to_body();
-  const std::size_t found = word_.found(numbered_table, numbered_words.size());
+ResponseScanner::Step ResponseScanner::head_number_space(const char*& at, const char* end) noexcept {
+  at = word_.take(numbered_table, at, end);
+  if (at == end) return Step::on;
+  const std::size_t found = ends_word(*at) ? word_.found(numbered_table, numbered_words.size()) : numbered_words.size();
   if (found < numbered_words.size()) line_.keyword = numbered_keywords[found];
   return to_body();
 }
 
-ResponseScanner::Step ResponseScanner::head_tag(char octet, std::uint64_t tag_key) noexcept {
-  if (octet == ' ') {
-    line_.shape = ResponseShape::tagged;
-    stage_ = Stage::tag_space;
-    return Step::tag;
-  }
-  if (!is_tag_char(octet)) return to_body(ResponseShape::garbage);
-  line_.tag.step(tag_key, octet);
-  return Step::take;
-}
-
-ResponseScanner::Step ResponseScanner::head_tag_space(char octet) noexcept {
+ResponseScanner::Step ResponseScanner::head_tag(const char*& at, const char* end, std::uint64_t tag_key) noexcept {
+  TagHash tag = line_.tag;
+  for (; at != end && is_tag_char(*at); ++at) tag.step(tag_key, *at);
+  line_.tag = tag;
+  if (at == end) return Step::on;
+  if (*at != ' ') return to_body(ResponseShape::garbage);
+  ++at;
+  line_.shape = ResponseShape::tagged;
   word_.start();
   stage_ = Stage::word;
-  return head_word(octet);
+  return Step::tag;
 }
 
-ResponseScanner::Step ResponseScanner::head_word(char octet) noexcept {
-  if (octet == ' ' || ends_line(octet)) return end_word(octet);
-  return word_.step(first_word_table, octet) ? Step::take : to_body();
+ResponseScanner::Step ResponseScanner::head_word(const char*& at, const char* end) noexcept {
+  at = word_.take(first_word_table, at, end);
+  if (at == end) return Step::on;
+  return ends_word(*at) ? end_word(at) : to_body();
 }
 
-ResponseScanner::Step ResponseScanner::end_word(char octet) noexcept {
+ResponseScanner::Step ResponseScanner::end_word(const char*& at) noexcept {
   const std::size_t found = word_.found(first_word_table, first_words.size());
   if (found < condition_count) {
     line_.has_condition = true;
@@ -221,9 +216,10 @@ ResponseScanner::Step ResponseScanner::end_word(char octet) noexcept {
     if (line_.shape == ResponseShape::data) line_.shape = ResponseShape::status;
     if (line_.condition == Condition::bye) bye_text_.start();
     provider_text_.start();
-    if (octet == ' ') {
+    if (*at == ' ') {
+      ++at;
       stage_ = Stage::text;
-      return Step::take;
+      return Step::on;
     }
     line_.no_text = true;
     line_.missing_space = true;
@@ -234,38 +230,39 @@ ResponseScanner::Step ResponseScanner::end_word(char octet) noexcept {
     line_.before_login = line_.keyword == DataKeyword::capability || found >= first_words.size() - before_login_words;
     line_.multiplex = found == first_words.size() - 1;
     to_body();
-    return line_.keyword == DataKeyword::capability && octet == ' ' ? Step::list : Step::leave;
+    return line_.keyword == DataKeyword::capability && *at == ' ' ? Step::list : Step::on;
   }
   return to_body();
 }
 
-ResponseScanner::Step ResponseScanner::head_text(char octet) noexcept {
-  if (octet != '[') {
-    line_.no_text = ends_line(octet);
+ResponseScanner::Step ResponseScanner::head_text(const char*& at) noexcept {
+  if (*at != '[') {
+    line_.no_text = ends_line(*at);
     return to_body();
   }
-  text_octet(octet);
+  text(std::span(at, 1));
+  ++at;
   word_.start();
   stage_ = Stage::code;
-  return Step::take;
+  return Step::on;
 }
 
-ResponseScanner::Step ResponseScanner::head_code(char octet) noexcept {
-  if (is_atom_char(octet)) {
-    word_.step(code_table, octet);
-    text_octet(octet);
-    return Step::take;
-  }
+ResponseScanner::Step ResponseScanner::head_code(const char*& at, const char* end) noexcept {
+  const char* const from = at;
+  while (at != end && is_atom_char(*at)) ++at;
+  text({from, at});
+  if (word_.take(code_table, from, at) != at) word_.fail();
+  if (at == end) return Step::on;
   const bool named = word_.depth != 0;
-  if (!named || (octet != ' ' && octet != ']')) {
-    line_.code_unclosed = ends_line(octet);
+  if (!named || (*at != ' ' && *at != ']')) {
+    line_.code_unclosed = ends_line(*at);
     return to_body();
   }
   const auto other = static_cast<std::size_t>(ResponseCode::other);
   line_.code = static_cast<ResponseCode>(word_.found(code_table, other));
   args_ = Args::open;
   to_body();
-  return line_.code == ResponseCode::capability && octet == ' ' ? Step::list : Step::leave;
+  return line_.code == ResponseCode::capability && *at == ' ' ? Step::list : Step::on;
 }
 
 ResponseScanner::Step ResponseScanner::head_plus(char octet) noexcept {
@@ -287,10 +284,12 @@ bool ResponseScanner::markers() const noexcept {
 }
 
 ResponseScanner::Scan ResponseScanner::take_body(std::span<const char> octets) noexcept {
-  if (args_ != Args::none || is_refusal()) read_text(octets);
+  const LineFramer::Part part = LineFramer::find_end(octets);
+  const std::span<const char> content = octets.first(part.octets - (part.ended ? 1 : 0));
+  if (args_ != Args::none || is_refusal()) read_text(content);
   const bool announces = markers();
-  const LineFramer::Part part = framer_.take_part(octets, announces);
-  count(part.octets - (part.ended ? 1 : 0));
+  framer_.take(content, part.ended, announces);
+  count(content.size());
   if (too_long() || (first_line_ && framer_.has_nul())) return {part.octets, Token::unreadable};
   const bool announced = announces && part.ended && framer_.marker().complete();
   if (line_.keyword == DataKeyword::fetch && (announced || !part.ended)) message_.fold(octets.first(part.octets));
@@ -307,37 +306,47 @@ ResponseScanner::Scan ResponseScanner::take_body(std::span<const char> octets) n
   return {part.octets, Token::line};
 }
 
-// A condition whose text is looked at.
-bool ResponseScanner::is_refusal() const noexcept {
-  if (!line_.has_condition) return false;
-  return line_.condition == Condition::no || line_.condition == Condition::bad || line_.condition == Condition::bye;
-}
-
-void ResponseScanner::text_octet(char octet) noexcept {
+void ResponseScanner::text(std::span<const char> octets) noexcept {
   if (!is_refusal()) return;
-  provider_text_.step(octet);
-  if (line_.condition == Condition::bye) bye_text_.step(octet);
+  provider_text_.read(octets);
+  if (line_.condition == Condition::bye) bye_text_.read(octets);
 }
 
 // Looks for the end of the code, and at what is said after it.
 void ResponseScanner::read_text(std::span<const char> octets) noexcept {
-  for (const char octet : octets) {
-    if (octet == lf || (args_ == Args::none && !is_refusal())) break;
-    text_octet(octet);
-    if (args_ != Args::none) argument(octet);
+  while (args_ != Args::none && !octets.empty()) {
+    const std::size_t taken = arguments(octets);
+    text(octets.first(taken));
+    octets = octets.subspan(taken);
+    if (args_ == Args::closed) bye_text_.start();  // the text begins after the code
   }
+  text(octets);
 }
 
-void ResponseScanner::argument(char octet) noexcept {
+// Takes octets of the code, up to and with the `]` that closes it; or the octet after that.
+std::size_t ResponseScanner::arguments(std::span<const char> octets) noexcept {
+  if (args_ == Args::closed) {
+    line_.missing_space = octets.front() != ' ' && !ends_line(octets.front());
+    args_ = Args::none;
+    return 1;
+  }
+  const std::string_view brackets = inner_brackets(line_.code);
+  for (std::size_t i = 0; i < octets.size(); ++i) {
+    argument(octets[i], brackets);
+    if (args_ == Args::closed) return i + 1;
+  }
+  return octets.size();
+}
+
+void ResponseScanner::argument(char octet, std::string_view brackets) noexcept {
   switch (args_) {
     case Args::none:
+    case Args::closed:
       break;
     case Args::open:
       if (octet == '"') args_ = Args::quoted;
-      if (octet == inner_brackets(line_.code).front()) args_ = Args::inner;
-      if (octet != ']') break;
-      args_ = Args::closed;
-      bye_text_.start();  // the text begins after the code
+      if (octet == brackets.front()) args_ = Args::inner;
+      if (octet == ']') args_ = Args::closed;
       break;
     case Args::quoted:
       if (octet == '"') args_ = Args::open;
@@ -347,11 +356,7 @@ void ResponseScanner::argument(char octet) noexcept {
       args_ = Args::quoted;
       break;
     case Args::inner:
-      if (octet == inner_brackets(line_.code).back()) args_ = Args::open;
-      break;
-    case Args::closed:
-      line_.missing_space = octet != ' ' && !ends_line(octet);
-      args_ = Args::none;
+      if (octet == brackets.back()) args_ = Args::open;
       break;
   }
 }

@@ -12,9 +12,11 @@
 // - The scanner knows one line; what it means in the session is the tracker's to say.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "proxy/imap/bye_text.h"
 #include "proxy/imap/event.h"
@@ -99,7 +101,6 @@ class ResponseScanner {
     code,
     plus,
     tag,
-    tag_space,
     body,  // what need not be read octet by octet
     part_ended,
     literal,
@@ -109,33 +110,42 @@ class ResponseScanner {
   // Inside a code's arguments, for its end. inner: between brackets of the arguments' own.
   enum class Args : std::uint8_t { none, open, quoted, escaped, inner, closed };
 
-  // What the head of a line makes of an octet.
-  enum class Step : std::uint8_t { take, leave, tag, list };  // tag: taken; list, leave: not taken
+  // What the head of a line came upon; its octets were taken, those of the list were not.
+  enum class Step : std::uint8_t { on, tag, list };
 
-  Step head(char octet, std::uint64_t tag_key) noexcept;
-  Step head_start(char octet, std::uint64_t tag_key) noexcept;
-  Step head_star(char octet) noexcept;
+  static constexpr std::uint32_t max_first_line = 8192;
+
+  Scan take_head(std::span<const char> octets, std::uint64_t tag_key) noexcept;
+  Step head(const char*& at, const char* end, std::uint64_t tag_key) noexcept;
+  Step head_start(const char*& at) noexcept;
+  Step head_star(const char*& at) noexcept;
   Step head_star_space(char octet) noexcept;
-  Step head_tag(char octet, std::uint64_t tag_key) noexcept;
-  Step head_tag_space(char octet) noexcept;
-  Step head_number(char octet) noexcept;
-  Step head_number_space(char octet) noexcept;
-  Step head_word(char octet) noexcept;
-  Step end_word(char octet) noexcept;
-  Step head_text(char octet) noexcept;
-  Step head_code(char octet) noexcept;
+  Step head_tag(const char*& at, const char* end, std::uint64_t tag_key) noexcept;
+  Step head_number(const char*& at, const char* end) noexcept;
+  Step head_number_space(const char*& at, const char* end) noexcept;
+  Step head_word(const char*& at, const char* end) noexcept;
+  Step end_word(const char*& at) noexcept;
+  Step head_text(const char*& at) noexcept;
+  Step head_code(const char*& at, const char* end) noexcept;
   Step head_plus(char octet) noexcept;
   Step to_body(ResponseShape shape) noexcept;
   Step to_body() noexcept;
   Scan take_body(std::span<const char> octets) noexcept;
   Scan take_literal(std::size_t available) noexcept;
-  bool is_refusal() const noexcept;
-  void text_octet(char octet) noexcept;
+  // A condition whose text is looked at.
+  bool is_refusal() const noexcept {
+    return line_.has_condition && line_.condition != Condition::ok && line_.condition != Condition::preauth;
+  }
+  void text(std::span<const char> octets) noexcept;
   void read_text(std::span<const char> octets) noexcept;
-  void argument(char octet) noexcept;
+  std::size_t arguments(std::span<const char> octets) noexcept;
+  void argument(char octet, std::string_view brackets) noexcept;
   bool markers() const noexcept;
-  bool too_long() const noexcept;
-  void count(std::size_t octets) noexcept;
+  // No first line of any server is (METRICS.md, opaque `parser`).
+  bool too_long() const noexcept { return first_line_ && length_ >= max_first_line; }
+  void count(std::size_t octets) noexcept {
+    length_ = static_cast<std::uint32_t>(std::min<std::size_t>(length_ + octets, UINT32_MAX));
+  }
   void begin_line() noexcept;
 
   LineFramer framer_;

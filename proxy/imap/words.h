@@ -46,6 +46,8 @@ struct WordMatcher {
   std::uint8_t depth = 0;
 
   void start() noexcept { *this = WordMatcher{}; }
+  // It is none of the table's, whatever follows.
+  void fail() noexcept { low = high = 0, depth = 1; }
 
   // Feeds the next octet; false when no word of the table starts like this (it stays so).
   template <std::size_t N>
@@ -64,6 +66,29 @@ struct WordMatcher {
     high = end;
     if (low < high) ++depth;
     return low < high;
+  }
+
+  // Feeds octets for as long as a word of the table may go on; returns the first octet with which none does (it may end
+  // the word: found() still answers) or `end`.
+  template <std::size_t N>
+  const char* take(const WordTable<N>& table, const char* at, const char* end) noexcept {
+    while (at != end) {
+      WordMatcher next = *this;
+      if (!next.step(table, *at)) break;
+      *this = next;
+      ++at;
+      if (low + 1 == high) at = rest(table.entries[low].word, at, end);
+    }
+    return at;
+  }
+
+  // The same where only one word is left.
+  const char* rest(std::string_view word, const char* at, const char* end) noexcept {
+    const char* expected = word.data() + depth;
+    const char* const last = word.data() + word.size();
+    for (; expected != last && at != end && upper(*at) == *expected; ++at) ++expected;
+    depth = static_cast<std::uint8_t>(expected - word.data());
+    return at;
   }
 
   // The index of the word that was read as a whole, or `none`.

@@ -52,6 +52,18 @@ TEST(Rates, ASteadyStreamSettlesAtItsRate) {
   for (std::size_t w = 0; w < rate_windows.size(); ++w) EXPECT_NEAR(rates.at(now)[no][w], 5.0, 0.02);
 }
 
+// A million within a second are what a steady stream of a million is, whatever lies between two of them.
+TEST(Rates, AFloodSettlesAtItsRate) {
+  Rates rates;
+  auto now = start;
+  double expected = 0;
+  for (int i = 0; i < 1'000'000; ++i) {
+    rates.count(Condition::bye, now += 1us);
+    expected = expected * std::exp(-1e-6 / 60) + 1.0 / 60;
+  }
+  EXPECT_NEAR(rates.at(now)[bye][0] / expected, 1.0, 2e-5);
+}
+
 TEST(Rates, KeepsTheConditionsApart) {
   Rates rates;
   rates.count(Condition::no, start);
