@@ -48,7 +48,7 @@ void Shard::on_status(const imap::Status& status) noexcept {
 
 void Shard::on_undefined_status() noexcept { counts_.status_codes[at(imap::StatusCode::not_defined)].add(1); }
 
-void Shard::on_data(const imap::Data& data) noexcept { counts_.untagged_data[at(data.keyword)].add(1); }
+void Shard::on_data(const imap::Data& data) noexcept { counts_.untagged_data[at(data.keyword)].add(data.responses); }
 
 void Shard::on_bye(imap::ByeReason reason) noexcept { counts_.bye[at(reason)].add(1); }
 

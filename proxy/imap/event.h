@@ -55,7 +55,8 @@ std::string_view name(DataKeyword keyword) noexcept;
 // One untagged data response, emitted when its last LF has been read.
 struct Data {
   DataKeyword keyword = DataKeyword::other;
-  std::uint32_t octets = 0;  // of its lines, line ends included, literals not; saturates
+  std::uint32_t octets = 0;     // of their lines, line ends included, literals not; saturates
+  std::uint32_t responses = 1;  // one after the other; above one only if they were read together
 };
 
 // What the server says it can do, before any word is taken out; emitted with the line of its list.

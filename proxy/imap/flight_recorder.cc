@@ -48,7 +48,7 @@ void FlightRecorder::data(Time at, const Data& data) noexcept {
   event->kind = FlightKind::data;
   event->octets = data.octets;
   event->a = static_cast<std::uint8_t>(data.keyword);
-  event->b = 1;
+  event->b = static_cast<std::uint8_t>(data.responses);
   join_data();
 }
 
@@ -57,10 +57,10 @@ void FlightRecorder::join_data() noexcept {
   if (noted_ < 2) return;
   const FlightEvent& event = (*ring_)[(noted_ - 1) % kept];
   FlightEvent& before = (*ring_)[(noted_ - 2) % kept];
-  if (before.kind != FlightKind::data || before.a != event.a || before.b == UINT8_MAX) return;
+  if (before.kind != FlightKind::data || before.a != event.a || before.b + event.b > UINT8_MAX) return;
   add(before.octets, event.octets);
   add(before.literal, event.literal);
-  add(before.b, 1);
+  add(before.b, event.b);
   --noted_;
 }
 

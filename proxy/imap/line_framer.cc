@@ -79,6 +79,12 @@ void QuoteState::fold(std::span<const char> octets) noexcept {
 }
 
 const char* QuoteState::close(const char* at, const char* end) noexcept {
+  const char* const quote = find({at, end}, '"');
+  const char* const rest = quote == nullptr ? end : quote;
+  if (!escaped && find({at, rest}, '\\') == nullptr) {
+    open = quote == nullptr;
+    return open ? end : quote + 1;
+  }
   for (; at != end; ++at) {
     if (escaped) {
       escaped = false;

@@ -89,6 +89,7 @@ std::span<char> SessionTracker::server(std::span<char> octets, TimePoint now) no
 std::size_t SessionTracker::read_server(std::span<char> octets, FilterOutput& output) noexcept {
   const bool inflated = inflating(Direction::server_to_client);
   const std::size_t all = octets.size();
+  FetchReader fetches(octets);
   while (!octets.empty() && !opaque_) {
     if (first_server_octet_) {
       first_server_octet_ = false;
@@ -104,6 +105,12 @@ std::size_t SessionTracker::read_server(std::span<char> octets, FilterOutput& ou
       if (!filter_.in_list()) capabilities_.end();
       if (!responses_.skip(taken)) go_opaque(OpaqueReason::parser);
       continue;
+    }
+    if (reads_runs()) {
+      const FetchRun run = fetches.take(octets);
+      on_fetch_run(run);
+      octets = octets.subspan(run.taken);
+      if (octets.empty()) break;
     }
     const ResponseScanner::Scan scan = responses_.scan(octets, context_.tag_key);
     octets = octets.subspan(scan.taken);
@@ -263,15 +270,6 @@ void SessionTracker::on_odd_line(Anomaly anomaly) noexcept {
   } else {
     observer_.on_anomaly(anomaly);
   }
-}
-
-void SessionTracker::on_data(const ResponseLine& line) noexcept {
-  observer_.on_data({line.keyword, responses_.octets()});
-  if (line.message) observer_.on_messages(MessageOperation::fetched, 1);
-  // what RFC 9051, RFC 2971 and RFC 5255 let a server say before login
-  if (!line.before_login && before_login()) observer_.on_anomaly(Anomaly::data_before_auth);
-  // several streams in one from here on
-  if (line.multiplex && is_outstanding(Command::id)) go_opaque(OpaqueReason::multiplex);
 }
 
 void SessionTracker::on_untagged(const ResponseLine& line) noexcept {

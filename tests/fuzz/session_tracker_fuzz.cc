@@ -58,7 +58,8 @@ class Listener final : public imap::Observer {
   void on_data(const imap::Data& data) noexcept override {
     flight.data({}, data);
     count.on_data(data);
-    note(12, (std::uint64_t{data.octets} << 8U) | static_cast<std::uint64_t>(data.keyword));
+    for (std::uint32_t i = 0; i < data.responses; ++i) trace.add(static_cast<std::uint64_t>(data.keyword));
+    data_octets_ += data.octets;
   }
   void on_command_started(const imap::CommandStart& start) noexcept override {
     flight.command_started({}, start);
@@ -137,9 +138,11 @@ class Listener final : public imap::Observer {
   void note(std::uint64_t what, std::uint64_t value) noexcept {
     trace.add((what << 56U) ^ value);
     trace.add(literal_[0] ^ (literal_[1] << 32U));
+    trace.add(data_octets_);
   }
   std::uint64_t literal_[imap::direction_count] = {0, 0};
-  bool open_line_ = false;  // the client's last line may go on with a literal, though no command is outstanding
+  std::uint64_t data_octets_ = 0;  // of responses that may be told together, as their literals are
+  bool open_line_ = false;         // the client's last line may go on with a literal, though no command is outstanding
 };
 
 void check(const imap::SessionTracker& tracker, const Listener& heard) {

@@ -30,7 +30,7 @@ struct EventCount final : imap::Observer {
 
   void on_status(const imap::Status&) noexcept override { ++statuses; }
   void on_undefined_status() noexcept override {}
-  void on_data(const imap::Data&) noexcept override { ++data; }
+  void on_data(const imap::Data& responses) noexcept override { data += responses.responses; }
   void on_capabilities(const imap::Capabilities&) noexcept override {}
   void on_continuation() noexcept override {}
   void on_bye(imap::ByeReason) noexcept override { ++byes; }

@@ -35,7 +35,9 @@ class EventLog final : public imap::Observer {
     add({"status", name(status.kind), name(status.condition), name(status.code), "(" + members + ")"});
   }
   void on_undefined_status() noexcept override { add({"not_defined"}); }
-  void on_data(const imap::Data& response) noexcept override { data.emplace_back(name(response.keyword)); }
+  void on_data(const imap::Data& responses) noexcept override {
+    data.insert(data.end(), responses.responses, std::string(name(responses.keyword)));
+  }
   void on_capabilities(const imap::Capabilities& all) noexcept override {
     std::string words = all.after_login ? "after:" : "before:";
     for (std::size_t i = 0; i < imap::capability_words.size(); ++i)
