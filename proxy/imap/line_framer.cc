@@ -17,25 +17,17 @@ const char* find(std::span<const char> octets, char wanted) noexcept {
 
 }  // namespace
 
-void LiteralMarker::fold(std::span<const char> octets) noexcept {
-  // Only what stands after the last octet that cannot be part of a marker matters.
-  std::size_t from = octets.size();
-  while (from > 0) {
-    const char c = octets[from - 1];
-    if (c == '{') {
-      --from;
-      break;
-    }
-    if (!is_digit(c) && c != '+' && c != '}' && c != cr) {
-      start();
-      return;
-    }
-    --from;
+inline void LiteralMarker::digit(char octet) noexcept {
+  stage_ = Stage::digits;
+  const auto value = static_cast<std::uint64_t>(octet - '0');
+  if (size_ > (max_literal - value) / 10) {
+    too_large_ = true;  // for good: more digits never make it smaller
+  } else {
+    size_ = size_ * 10 + value;
   }
-  for (const char c : octets.subspan(from)) step(c);
 }
 
-void LiteralMarker::step(char octet) noexcept {
+inline void LiteralMarker::step(char octet) noexcept {
   if (octet == '{') {
     start();
     stage_ = Stage::open;
@@ -53,14 +45,22 @@ void LiteralMarker::step(char octet) noexcept {
   }
 }
 
-void LiteralMarker::digit(char octet) noexcept {
-  stage_ = Stage::digits;
-  const auto value = static_cast<std::uint64_t>(octet - '0');
-  if (size_ > (max_literal - value) / 10) {
-    too_large_ = true;  // for good: more digits never make it smaller
-  } else {
-    size_ = size_ * 10 + value;
+void LiteralMarker::fold(std::span<const char> octets) noexcept {
+  // Only what stands after the last octet that cannot be part of a marker matters.
+  std::size_t from = octets.size();
+  while (from > 0) {
+    const char c = octets[from - 1];
+    if (c == '{') {
+      --from;
+      break;
+    }
+    if (!is_digit(c) && c != '+' && c != '}' && c != cr) {
+      start();
+      return;
+    }
+    --from;
   }
+  for (const char c : octets.subspan(from)) step(c);
 }
 
 void QuoteState::fold(std::span<const char> octets) noexcept {
@@ -108,7 +108,8 @@ void LineFramer::take(std::span<const char> content, bool ended, bool markers) n
   last_cr_ = content.back() == cr;
   nul_ = nul_ || find(content, '\0') != nullptr;
   if (!markers) return;
-  if (ended && content.size() > 1 && content[content.size() - 1 - (last_cr_ ? 1 : 0)] != '}') return marker_.start();
+  const std::size_t size = content.size() - (last_cr_ ? 1 : 0);
+  if (ended && (size == 0 ? !marker_.begun() : content[size - 1] != '}')) return marker_.start();
   marker_.fold(content);
   if (!ended || marker_.complete()) quote_.fold(content);
 }

@@ -20,6 +20,7 @@ class LiteralMarker {
   void start() noexcept { *this = LiteralMarker{}; }
   void count_down(std::uint64_t octets) noexcept { size_ -= octets; }
 
+  bool begun() const noexcept { return stage_ != Stage::none; }
   bool complete() const noexcept { return stage_ == Stage::closed || stage_ == Stage::cr; }
   std::uint64_t size() const noexcept { return size_; }   // octets; meaningless if too_large()
   bool plus() const noexcept { return plus_; }            // non-synchronising (RFC 7888)

@@ -46,12 +46,12 @@ void MessageLiteral::keep(std::string_view octets) noexcept {
   length_ = static_cast<std::uint8_t>(stay + octets.size());
 }
 
-bool MessageLiteral::found() const noexcept {
-  std::string_view text = tail();
+bool MessageLiteral::is_message(std::string_view before) noexcept {
+  std::string_view text = before;
   if (text.ends_with('~')) text.remove_suffix(1);  // literal8
   if (text.ends_with(' ')) text.remove_suffix(1);
   if (ends_with(text, "]<0>")) text.remove_suffix(3);
-  if (!text.ends_with(']')) return ends_with_item(tail(), "RFC822 ") || ends_with_item(tail(), "RFC822.TEXT ");
+  if (!text.ends_with(']')) return ends_with_item(before, "RFC822 ") || ends_with_item(before, "RFC822.TEXT ");
   text.remove_suffix(1);
   return !text.ends_with(')') && !ends_with(text, "HEADER") && !ends_with(text, "MIME");
 }

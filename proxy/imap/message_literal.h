@@ -21,7 +21,9 @@ class MessageLiteral {
   // Takes the next octets of a part of the line. Enough to call when they are the last of their span or of the part.
   void fold(std::span<const char> octets) noexcept;
   // The part has ended in a marker.
-  bool found() const noexcept;
+  bool found() const noexcept { return is_message(tail()); }
+  // `before`: what stands in front of the marker's `{`, at least the last 16 octets of it if there are more.
+  static bool is_message(std::string_view before) noexcept;
 
  private:
   static constexpr std::size_t kept = 16;  // more than ` RFC822.TEXT `

@@ -41,11 +41,7 @@ constexpr std::string_view inner_brackets(ResponseCode code) noexcept {
 
 ResponseScanner::Scan ResponseScanner::scan(std::span<const char> octets, std::uint64_t tag_key) noexcept {
   if (stage_ == Stage::ended) begin_line();
-  if (stage_ == Stage::part_ended) {
-    framer_.begin_literal();
-    message_.start();
-    stage_ = framer_.literal_left() == 0 ? Stage::after_literal : Stage::literal;
-  }
+  if (stage_ == Stage::part_ended) begin_literal();
   if (stage_ == Stage::literal) return take_literal(octets.size());
   if (stage_ == Stage::after_literal) {
     const char octet = octets.front();
@@ -68,6 +64,22 @@ void ResponseScanner::distrust_line() noexcept {
 bool ResponseScanner::skip(std::size_t octets) noexcept {
   count(octets);
   return !too_long();
+}
+
+bool ResponseScanner::between_literals() noexcept {
+  if (stage_ == Stage::part_ended && framer_.marker().size() == 0) begin_literal();
+  return stage_ == Stage::after_literal && line_.keyword == DataKeyword::fetch && markers();
+}
+
+void ResponseScanner::begin_literal() noexcept {
+  framer_.begin_literal();
+  message_.start();
+  stage_ = framer_.literal_left() == 0 ? Stage::after_literal : Stage::literal;
+}
+
+void ResponseScanner::skip_parts(const DataRun& run) noexcept {
+  count(run.octets);
+  line_.message = line_.message || run.message;
 }
 
 void ResponseScanner::begin_line() noexcept {
@@ -251,7 +263,11 @@ ResponseScanner::Step ResponseScanner::head_code(const char*& at, const char* en
   const char* const from = at;
   while (at != end && is_atom_char(*at)) ++at;
   text({from, at});
-  if (word_.take(code_table, from, at) != at) word_.fail();
+  if (at != end && word_.depth == 0) {
+    word_.look_up(code_table, {from, at});
+  } else if (word_.take(code_table, from, at) != at) {
+    word_.fail();
+  }
   if (at == end) return Step::on;
   const bool named = word_.depth != 0;
   if (!named || (*at != ' ' && *at != ']')) {
@@ -292,11 +308,13 @@ ResponseScanner::Scan ResponseScanner::take_body(std::span<const char> octets) n
   count(content.size());
   if (too_long() || (first_line_ && framer_.has_nul())) return {part.octets, Token::unreadable};
   const bool announced = announces && part.ended && framer_.marker().complete();
-  if (line_.keyword == DataKeyword::fetch && (announced || !part.ended)) message_.fold(octets.first(part.octets));
+  // an empty literal is no message, and one message says it all
+  const bool asked = line_.keyword == DataKeyword::fetch && !line_.message;
+  if (asked && (!part.ended || (announced && framer_.marker().size() != 0))) message_.fold(octets.first(part.octets));
   if (!part.ended) return {part.octets, Token::more};
   if (announced) {
     if (framer_.marker().too_large()) return {part.octets, Token::unreadable};
-    if (framer_.marker().size() != 0 && line_.keyword == DataKeyword::fetch && message_.found()) line_.message = true;
+    if (framer_.marker().size() != 0 && asked && message_.found()) line_.message = true;
     stage_ = Stage::part_ended;
     return {part.octets, Token::part};
   }

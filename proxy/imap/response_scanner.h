@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "proxy/imap/bye_text.h"
+#include "proxy/imap/data_run.h"
 #include "proxy/imap/event.h"
 #include "proxy/imap/line_framer.h"
 #include "proxy/imap/message_literal.h"
@@ -76,6 +77,10 @@ class ResponseScanner {
   Scan scan(std::span<const char> octets, std::uint64_t tag_key) noexcept;
   // `octets` of a capability list, read by someone else, are behind us. False: unreadable.
   bool skip(std::size_t octets) noexcept;
+  // Behind a literal of a FETCH response, and more of them may come.
+  bool between_literals() noexcept;
+  // `run` of DataReader::take_parts() was read by someone else and is behind us.
+  void skip_parts(const DataRun& run) noexcept;
   // The first line is not a greeting. Before it.
   void expect_no_greeting() noexcept { first_line_ = false; }
   // The rest of this line is not to be trusted: no code, no list, no literals.
@@ -147,6 +152,7 @@ class ResponseScanner {
     length_ = static_cast<std::uint32_t>(std::min<std::size_t>(length_ + octets, UINT32_MAX));
   }
   void begin_line() noexcept;
+  void begin_literal() noexcept;
 
   LineFramer framer_;
   [[no_unique_address]] ByeText bye_text_;

@@ -18,8 +18,8 @@
 
 #include "proxy/imap/capability_filter.h"
 #include "proxy/imap/command_scanner.h"
+#include "proxy/imap/data_run.h"
 #include "proxy/imap/event.h"
-#include "proxy/imap/fetch_run.h"
 #include "proxy/imap/first_response.h"
 #include "proxy/imap/inflater.h"
 #include "proxy/imap/multiplex_filter.h"
@@ -126,8 +126,8 @@ class SessionTracker {
   void on_first_line(const ResponseLine& line) noexcept;
   void on_odd_line(Anomaly anomaly) noexcept;
   void on_data(const ResponseLine& line) noexcept;
-  bool reads_runs() const noexcept;
-  void on_fetch_run(const FetchRun& run) noexcept;
+  std::size_t read_runs(std::span<const char> octets, DataReader& reader) noexcept;
+  void on_data_run(const DataRun& run) noexcept;
   void on_untagged(const ResponseLine& line) noexcept;
   void on_tagged(const ResponseLine& line) noexcept;
   void on_unmatched(const ResponseLine& line) noexcept;

@@ -12,16 +12,26 @@ void SessionTracker::on_data(const ResponseLine& line) noexcept {
   if (line.multiplex && is_outstanding(Command::id)) go_opaque(OpaqueReason::multiplex);
 }
 
-// Between two lines, where FETCH responses tell nothing but themselves.
-bool SessionTracker::reads_runs() const noexcept {
-  return responses_.at_line_start() && greeting_seen_ && in_step_ && !before_login() && !first_response_.waiting();
+// What can be read together, where it tells nothing but itself; returns how many octets that were.
+std::size_t SessionTracker::read_runs(std::span<const char> octets, DataReader& reader) noexcept {
+  if (!greeting_seen_ || !in_step_ || first_response_.waiting()) return 0;
+  if (responses_.between_literals()) {
+    const DataRun parts = reader.take_parts(octets);
+    responses_.skip_parts(parts);
+    if (parts.literals != 0) observer_.on_literal(Direction::server_to_client, parts.literals);
+    return parts.taken;
+  }
+  if (!responses_.at_line_start() || before_login()) return 0;
+  const DataRun run = reader.take(octets);
+  on_data_run(run);
+  return run.taken;
 }
 
-void SessionTracker::on_fetch_run(const FetchRun& run) noexcept {
+void SessionTracker::on_data_run(const DataRun& run) noexcept {
   if (run.responses == 0) return;
   after_literal_ = after_literal_ || run.announced != 0;
   if (run.literals != 0) observer_.on_literal(Direction::server_to_client, run.literals);
-  observer_.on_data({DataKeyword::fetch, run.octets, run.responses});
+  observer_.on_data({run.keyword, run.octets, run.responses});
   if (run.message) observer_.on_messages(MessageOperation::fetched, 1);
 }
 

@@ -89,7 +89,7 @@ std::span<char> SessionTracker::server(std::span<char> octets, TimePoint now) no
 std::size_t SessionTracker::read_server(std::span<char> octets, FilterOutput& output) noexcept {
   const bool inflated = inflating(Direction::server_to_client);
   const std::size_t all = octets.size();
-  FetchReader fetches(octets);
+  DataReader reader(octets);
   while (!octets.empty() && !opaque_) {
     if (first_server_octet_) {
       first_server_octet_ = false;
@@ -106,12 +106,8 @@ std::size_t SessionTracker::read_server(std::span<char> octets, FilterOutput& ou
       if (!responses_.skip(taken)) go_opaque(OpaqueReason::parser);
       continue;
     }
-    if (reads_runs()) {
-      const FetchRun run = fetches.take(octets);
-      on_fetch_run(run);
-      octets = octets.subspan(run.taken);
-      if (octets.empty()) break;
-    }
+    octets = octets.subspan(read_runs(octets, reader));
+    if (octets.empty()) break;
     const ResponseScanner::Scan scan = responses_.scan(octets, context_.tag_key);
     octets = octets.subspan(scan.taken);
     on_server(scan.token, scan.taken);

@@ -7,13 +7,11 @@
 #include <span>
 #include <string_view>
 
-#include "proxy/imap/octets.h"
-
 namespace imapmeter::imap {
 
 // Words in upper case, at most 64 octets in all.
 struct WordSearch {
-  std::array<std::uint64_t, 128> has{};  // has[c]: the places that hold c
+  std::array<std::uint64_t, 256> has{};  // has[c]: the places that hold c, in any case
   std::uint64_t begins = 0;
   unsigned used = 0;
 
@@ -22,7 +20,11 @@ struct WordSearch {
     std::uint64_t ends = 0;
     for (const std::string_view word : words) {
       begins |= std::uint64_t{1} << used;
-      for (const char c : word) has[static_cast<unsigned char>(c)] |= std::uint64_t{1} << used++;
+      for (const char c : word) {
+        has[static_cast<unsigned char>(c)] |= std::uint64_t{1} << used;
+        if (c >= 'A' && c <= 'Z') has[static_cast<unsigned char>(c - 'A' + 'a')] |= std::uint64_t{1} << used;
+        ++used;
+      }
       ends |= std::uint64_t{1} << (used - 1);
     }
     return ends;
@@ -30,8 +32,7 @@ struct WordSearch {
 
   // Takes the next octet; the bits of the words that it ends are set in the result.
   constexpr std::uint64_t step(std::uint64_t matching, char octet) const noexcept {
-    const auto c = static_cast<unsigned char>(upper(octet));
-    return ((matching << 1) | begins) & (c < has.size() ? has[c] : 0);
+    return ((matching << 1) | begins) & has[static_cast<unsigned char>(octet)];
   }
 };
 

@@ -49,6 +49,15 @@ struct WordMatcher {
   // It is none of the table's, whatever follows.
   void fail() noexcept { low = high = 0, depth = 1; }
 
+  static bool is_upper_of(std::string_view upper_word, std::string_view word) noexcept {
+    if (upper_word.size() != word.size()) return false;
+    const char* expected = upper_word.data();
+    for (const char octet : word) {
+      if (upper(octet) != *expected++) return false;
+    }
+    return true;
+  }
+
   // Feeds the next octet; false when no word of the table starts like this (it stays so).
   template <std::size_t N>
   bool step(const WordTable<N>& table, char octet) noexcept {
@@ -68,10 +77,15 @@ struct WordMatcher {
     return low < high;
   }
 
-  // Feeds octets for as long as a word of the table may go on; returns the first octet with which none does (it may end
-  // the word: found() still answers) or `end`.
+  // Feeds octets for as long as a word of the table may go on, or to the end of the atom; returns the first octet that
+  // was not fed (it may end the word: found() answers), or `end`.
   template <std::size_t N>
   const char* take(const WordTable<N>& table, const char* at, const char* end) noexcept {
+    if (depth == 0) {
+      const char* stop = at;
+      while (stop != end && is_atom_char(*stop)) ++stop;
+      if (stop != end) return look_up(table, {at, stop}), stop;
+    }
     while (at != end) {
       WordMatcher next = *this;
       if (!next.step(table, *at)) break;
@@ -80,6 +94,22 @@ struct WordMatcher {
       if (low + 1 == high) at = rest(table.entries[low].word, at, end);
     }
     return at;
+  }
+
+  // Feeds a whole word.
+  template <std::size_t N>
+  void look_up(const WordTable<N>& table, std::string_view word) noexcept {
+    if (word.empty()) return;
+    const auto c = static_cast<unsigned char>(upper(word.front()));
+    fail();
+    if (c >= 128) return;
+    const auto* entry = table.entries.data() + table.first[c];
+    const auto* const last = table.entries.data() + table.first[c + 1U];
+    while (entry != last && !is_upper_of(entry->word, word)) ++entry;
+    if (entry == last) return;
+    low = static_cast<std::uint8_t>(entry - table.entries.data());
+    high = static_cast<std::uint8_t>(low + 1);
+    depth = static_cast<std::uint8_t>(word.size());
   }
 
   // The same where only one word is left.

@@ -1,5 +1,5 @@
 // What reading costs without a relay around it: the tracker of a session fed from memory, its events counted.
-//   parser_bench WORKLOAD [ROUNDS]    WORKLOAD: bulk, lines, commands or statuses
+//   parser_bench WORKLOAD [ROUNDS]    WORKLOAD: bulk, lines, commands, statuses, exists or literals
 // Prints octets, lines and nanoseconds, the median of five passes. Under callgrind: one pass of so many rounds.
 #include <algorithm>
 #include <array>
@@ -58,15 +58,21 @@ struct Talk {
   std::string answer;
 };
 
+std::string repeated(std::string_view text) {
+  std::string all;
+  for (int i = 0; i < 1000; ++i) all += text;
+  return all;
+}
+
 Talk talk(std::string_view workload) {
   if (workload == "bulk") return {"a FETCH 1 BODY[]\r\n", std::string(exchange(Verb::fetch_bulk).body) + "a OK x\r\n"};
   if (workload == "lines") return {"a FETCH 1:* X\r\n", std::string(exchange(Verb::fetch_lines).body) + "a OK x\r\n"};
   if (workload == "commands") return {"a NOOP\r\n", "a OK NOOP completed.\r\n"};
-  if (workload != "statuses") return {};
-  Talk all{"a NOOP\r\n", ""};
-  for (int i = 0; i < 1000; ++i) all.answer += "* OK [UIDNEXT 4711] Predicted next UID\r\n* NO [ALERT] Quota\r\n";
-  all.answer += "a OK NOOP completed.\r\n";
-  return all;
+  if (workload == "exists") return {"a NOOP\r\n", repeated("* 1 EXISTS\r\n") + "a OK x\r\n"};
+  if (workload == "literals") return {"a X\r\n", "* 1 FETCH (X " + repeated("{1}\r\nx ") + ")\r\na OK x\r\n"};
+  if (workload == "statuses")
+    return {"a NOOP\r\n", repeated("* OK [UIDNEXT 4711] Predicted next UID\r\n* NO [ALERT] Quota\r\n") + "a OK x\r\n"};
+  return {};
 }
 
 std::chrono::nanoseconds pass(Reader& reader, const Talk& talk, std::size_t rounds) {
@@ -77,7 +83,7 @@ std::chrono::nanoseconds pass(Reader& reader, const Talk& talk, std::size_t roun
 
 int run(std::string_view workload, std::size_t rounds) {
   const Talk what = talk(workload);
-  if (what.command.empty()) return std::fputs("parser_bench: bulk, lines, commands or statuses\n", stderr), 2;
+  if (what.command.empty()) return std::fputs("parser_bench: no such workload\n", stderr), 2;
   Reader reader;
   std::array<double, 5> times{};
   const std::size_t passes = rounds == 0 ? times.size() : 1;
