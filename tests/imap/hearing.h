@@ -25,6 +25,7 @@ inline Heard hear(const Conversation& talk, const imap::CapabilityRules& rules =
     EXPECT_EQ(heard.capabilities, whole.capabilities) << "split: " << split.text();
     EXPECT_EQ(heard.capability_sets, whole.capability_sets) << "split: " << split.text();
     EXPECT_EQ(heard.data, whole.data) << "split: " << split.text();
+    EXPECT_EQ(heard.data_octets, whole.data_octets) << "split: " << split.text();
     EXPECT_EQ(heard.client_software, whole.client_software) << "split: " << split.text();
     if (heard.opaque) return;  // how far inflation had come depends on the cut
     EXPECT_EQ(heard.deflated, whole.deflated) << "split: " << split.text();

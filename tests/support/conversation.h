@@ -88,6 +88,7 @@ struct Heard {
   std::vector<std::string> durations;
   std::vector<std::string> logins;
   std::vector<std::string> data;
+  std::size_t data_octets = 0;
   std::vector<std::string> capabilities;
   std::vector<imap::CapabilitySet> capability_sets;
   std::array<std::size_t, imap::direction_count> deflated{};
@@ -140,6 +141,7 @@ inline Heard listen(const Conversation& talk, const Split& split, imap::Capabili
   heard.durations = std::move(log.durations);
   heard.logins = std::move(log.logins);
   heard.data = std::move(log.data);
+  heard.data_octets = log.data_octets;
   heard.capabilities = std::move(log.capabilities);
   heard.capability_sets = std::move(log.capability_sets);
   heard.deflated = log.deflated;

@@ -20,6 +20,7 @@ class EventLog final : public imap::Observer {
   std::vector<std::string> capabilities;     // "before: IDLE other"
   std::vector<imap::CapabilitySet> capability_sets;
   std::vector<std::string> data;  // keywords of untagged data, messages, provider signals
+  std::size_t data_octets = 0;    // of the lines of untagged data
 
   std::array<std::size_t, imap::direction_count> deflated{};  // octets by direction
   std::array<std::size_t, imap::direction_count> inflated{};
@@ -36,6 +37,7 @@ class EventLog final : public imap::Observer {
   }
   void on_undefined_status() noexcept override { add({"not_defined"}); }
   void on_data(const imap::Data& responses) noexcept override {
+    data_octets += responses.octets;
     data.insert(data.end(), responses.responses, std::string(name(responses.keyword)));
   }
   void on_capabilities(const imap::Capabilities& all) noexcept override {
