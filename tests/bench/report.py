@@ -14,6 +14,11 @@ BUSY_LIMIT = 0.70
 BEHIND_LIMIT = 0.97
 
 
+# imapmeter, and imapmeter relaying unread; what of the CPU reading may cost at most (in percent), by workload.
+OURS = ("imapmeter", "imapmeter-unread")
+OBSERVER_LIMITS = {"bulk": 2, "lines": 12, "commands": 6}
+
+
 def progress_line(entry: dict) -> str:
     result = entry["result"]
     values = ", ".join(f"{figure.value(result):.4g} {figure.unit}" for figure in figures_of(entry["workload"]))
@@ -29,7 +34,7 @@ def table(header: list[str], lines: list[list[str]]) -> list[str]:
 
 def overview(document: dict, setup: str) -> list[str]:
     """The medians of all ratios."""
-    peers = [name for name in document["subjects"] if name != "imapmeter"]
+    peers = [name for name in document["subjects"] if name not in OURS]
     lines = []
     for (of_setup, workload, connections), by_subject in groups(document).items():
         if of_setup != setup or "imapmeter" not in by_subject:
@@ -44,6 +49,21 @@ def overview(document: dict, setup: str) -> list[str]:
     keep = [True, *used, True]
     return table([cell for cell, kept in zip(header, keep) if kept],
                  [[cell for cell, kept in zip(line, keep) if kept] for line in lines]) if lines else []
+
+
+def observers_share(document: dict) -> list[str]:
+    """How much more CPU is used with reading than without."""
+    lines = []
+    for (setup, workload, connections), by_subject in groups(document).items():
+        if workload not in OBSERVER_LIMITS or not all(name in by_subject for name in OURS):
+            continue
+        figure = figures_of(workload)[0]
+        more = [100 * (value - 1) for value in ratios(figure, *(by_subject[name] for name in OURS))]
+        lines.append([title(workload, connections, figure), SETUPS[setup], spread(more, ".1f") + " %",
+                      f"< {OBSERVER_LIMITS[workload]} %"])
+    header = ["workload", "", "CPU with reading, more than without", "aim"]
+    return ["## The observer's share", "", "imapmeter against itself with `--observe off`, in the same run.", "",
+            *table(header, lines), ""] if lines else []
 
 
 def share(results: list[dict], who: str) -> str:
@@ -149,6 +169,7 @@ def markdown(document: dict, drawn: dict[str, str]) -> str:
         lines = overview(document, setup)
         text += [f"## {heading}", "", *lines, ""] if lines else []
         text += [f"![The same with minimum and maximum]({drawn[setup]})", ""] if setup in drawn else []
+    text += observers_share(document)
     text += reader_alone(document)
     text += ["## Every row", "",
              "With the share of one CPU that each side used within the window. `!`: more than "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from subjects.haproxy import Haproxy
 from subjects.hitch import Hitch
-from subjects.imapmeter import Imapmeter
+from subjects.imapmeter import Imapmeter, Unread
 from subjects.nginx import NginxMail, NginxStream
 from subjects.stunnel import Stunnel
 
@@ -23,4 +23,4 @@ PEERS = {
 
 
 def make(peers: list[str], imapmeter: Path | None) -> list:
-    return ([Imapmeter(imapmeter)] if imapmeter else []) + [PEERS[peer]() for peer in peers]
+    return ([Imapmeter(imapmeter), Unread(imapmeter)] if imapmeter else []) + [PEERS[peer]() for peer in peers]

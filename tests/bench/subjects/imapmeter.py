@@ -8,18 +8,22 @@ from processes import Process, output_of
 from subjects.common import Running, Subject, Upstream
 
 
+MUCH_TO_READ = ("bulk", "lines", "commands")
+
+
 class Imapmeter(Subject):
     name = "imapmeter"
 
-    def __init__(self, binary: Path):
+    def __init__(self, binary: Path, extra: tuple[str, ...] = ()):
         self.binary = binary
+        self.extra = extra
         self.version = output_of([str(binary), "--version"]).splitlines()[0]
 
     def flags(self, upstream: Upstream, certificates: Certificates) -> list[str]:
         leg = [f"imaps://127.0.0.1:{upstream.port}", "--upstream-ca", str(certificates.ca)] if upstream.tls else [
             f"imap://127.0.0.1:{upstream.port}"]
         return ["--listen", "imaps://127.0.0.1:0", "--cert", str(certificates.cert), "--key", str(certificates.key),
-                "--upstream", *leg, "--admin", "127.0.0.1:0", "--workers", "1"]
+                "--upstream", *leg, "--admin", "127.0.0.1:0", "--workers", "1", *self.extra]
 
     @contextmanager
     def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
@@ -29,3 +33,21 @@ class Imapmeter(Subject):
             said = dict(word.split("=", 1) for word in words[1:])
             port = int(said["address"].rsplit(":", 1)[1])
             yield Running(process, port, said["admin"]), "imapmeter " + " ".join(flags)
+
+
+class Unread(Imapmeter):
+    """The same without its observer: what reading costs is the difference."""
+
+    name = "imapmeter-unread"
+
+    def __init__(self, binary: Path):
+        super().__init__(binary, ("--observe", "off"))
+
+    def omits(self, setup: str, workload: str) -> str | None:
+        return None if workload in MUCH_TO_READ else "there is little to read"
+
+    @contextmanager
+    def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
+        with super().start(upstream, certificates, cpu, scratch) as (running, configuration):
+            running.admin = None  # it has nothing to compare with the journals
+            yield running, configuration
