@@ -199,7 +199,13 @@ Leg::Read Leg::read_tls(std::span<char> into) noexcept {
     std::size_t got = 0;
     const int status = SSL_read_ex(ssl_, into.data() + result.octets, into.size() - result.octets, &got);
     result.octets += got;
-    if (status == 1) continue;
+    if (status == 1) {
+      if (readable_ || SSL_has_pending(ssl_) == 1) continue;
+      // It would only say so: and allocate, cleanse and free its buffer once more.
+      result.status = Io::again;
+      drained_ = true;
+      break;
+    }
     result.status = classify(status);
     // Records without payload, KeyUpdates for example, can use up the receives: then there is more to read.
     const bool held_back = receives_left_ == 0 || key_updates_ > many_key_updates;
