@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <string_view>
 #include <utility>
 
 namespace imapmeter::proxy {
@@ -114,6 +115,7 @@ bool Leg::start_tls(SSL_CTX& context, bool as_server) noexcept {
 
 void Leg::close() noexcept {
   drop_unsent();
+  if (ssl_ != nullptr) buffers_->warm.forget(*this);
   SSL_free(ssl_);
   ssl_ = nullptr;
   fd_.reset();
@@ -144,6 +146,7 @@ Io Leg::classify(int result) noexcept {
 }
 
 Io Leg::handshake() noexcept {
+  buffers_->warm.use(*this);
   clear_errors();
   receives_left_ = UINT8_MAX;
   const int result = SSL_do_handshake(ssl_);
@@ -192,6 +195,7 @@ Leg::Read Leg::read_plain(std::span<char> into) noexcept {
 Leg::Read Leg::read_tls(std::span<char> into) noexcept {
   Read result;
   result.status = Io::ok;
+  buffers_->warm.use(*this);
   receives_left_ = rekeying_ ? 1 : static_cast<std::uint8_t>(2 + into.size() / min_quantum);
   key_updates_ = 0;
   while (result.octets < into.size()) {
@@ -238,6 +242,7 @@ Leg::Read Leg::peek_plain(std::span<char> into) noexcept {
 }
 
 Leg::Read Leg::peek_tls(std::span<char> into) noexcept {
+  buffers_->warm.use(*this);
   clear_errors();
   receives_left_ = UINT8_MAX;
   key_updates_ = 0;
@@ -254,6 +259,7 @@ Io Leg::write(std::span<const char> octets) noexcept {
     const std::size_t sent = send_some(octets);
     return broken_ ? Io::reset : keep(octets.subspan(sent));
   }
+  buffers_->warm.use(*this);
   while (!octets.empty()) {
     clear_errors();
     std::size_t took = 0;
@@ -330,6 +336,7 @@ Io Leg::flush() noexcept {
   if (std::exchange(read_waits_, false) && !broken_) {
     // What TLS could not send goes before anything else: the record is half written.
     drained_ = false;
+    buffers_->warm.use(*this);
     clear_errors();
     SSL_do_handshake(ssl_);
     finish();
@@ -345,6 +352,12 @@ void Leg::drop_unsent() noexcept {
   buffers_->budget.give_back(unsent_size_);
   unsent_.reset();
   unsent_begin_ = unsent_size_ = 0;
+}
+
+// Asked here because old versions of OpenSSL forget to (CVE-2024-4741): no record is begun, RH is its header.
+void Leg::give_back_records() noexcept {
+  const bool between_records = std::string_view(SSL_rstate_string(ssl_)) == "RH" && SSL_has_pending(ssl_) == 0;
+  if (between_records) SSL_free_buffers(ssl_);
 }
 
 bool Leg::end_writing(bool notify) noexcept {

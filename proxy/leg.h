@@ -14,6 +14,7 @@
 #include "proxy/imap/capability_filter.h"
 #include "proxy/imap/event.h"
 #include "proxy/net.h"
+#include "proxy/warm_legs.h"
 
 namespace imapmeter::proxy {
 
@@ -30,6 +31,7 @@ struct ThreadBuffers {
   std::unique_ptr<char[]> out = std::make_unique_for_overwrite<char[]>(out_capacity);
   std::size_t out_size = 0;
   BufferBudget budget;
+  WarmLegs warm;
   static constexpr unsigned timed_turns = 64;
   std::array<std::uint8_t, imap::direction_count> turns{};  // with octets; 1 in timed_turns is timed
 
@@ -100,8 +102,10 @@ class Leg {
 
  private:
   friend struct BatchingBio;
+  friend class WarmLegs;
 
-  Io finish() noexcept;  // sends what TLS left in the out-buffer
+  void give_back_records() noexcept;  // OpenSSL's record buffers, unless there is something in them
+  Io finish() noexcept;               // sends what TLS left in the out-buffer
   Io send_out() noexcept;
   std::size_t send_some(std::span<const char> octets) noexcept;
   void drop_unsent() noexcept;
@@ -130,7 +134,8 @@ class Leg {
   std::uint16_t key_updates_ = 0;   // that this SSL call has read
   bool rekeying_ = false;           // many of late: little is read at a time
   bool starved_ = false;            // the budget had no room for what the socket did not take
-  bool read_waits_ = false;         // TLS cannot read on before it has sent something (an answer to KeyUpdate)
+  std::uint8_t warm_ = WarmLegs::none;  // its place in buffers_->warm
+  bool read_waits_ = false;             // TLS cannot read on before it has sent something (an answer to KeyUpdate)
 };
 
 }  // namespace imapmeter::proxy
