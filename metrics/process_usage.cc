@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,7 +52,10 @@ double seconds(clockid_t clock) {
 
 double ticks_per_second() { return static_cast<double>(sysconf(_SC_CLK_TCK)); }
 
-double count_entries(DIR* directory) {
+// Since Linux 6.2 the size of /proc/self/fd says it at once; to list 20,000 of them takes 20 ms of a scrape.
+double count_descriptors(DIR* directory) {
+  struct stat status {};
+  if (fstat(dirfd(directory), &status) == 0 && status.st_size > 0) return static_cast<double>(status.st_size);
   double count = 0;
   rewinddir(directory);
   // readdir() is safe here: no other thread uses this stream.
@@ -86,7 +90,7 @@ std::optional<ProcessUsage> ProcessReader::read() {
   usage.cpu_seconds = (stat->user_ticks + stat->system_ticks) / ticks_per_second();
   usage.resident_bytes = stat->resident_pages * static_cast<double>(sysconf(_SC_PAGESIZE));
   usage.virtual_bytes = stat->virtual_bytes;
-  usage.open_fds = count_entries(fds_);
+  usage.open_fds = count_descriptors(fds_);
   usage.max_fds = static_cast<double>(limit.rlim_cur);
   usage.start_time_seconds = start_time_;
   return usage;

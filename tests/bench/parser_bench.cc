@@ -1,5 +1,6 @@
 // What reading costs without a relay around it: the tracker of a session fed from memory, its events counted.
-//   parser_bench WORKLOAD [ROUNDS]    WORKLOAD: bulk, lines, commands, statuses, exists or literals
+//   parser_bench WORKLOAD [ROUNDS]    WORKLOAD: bulk, lines, commands, statuses, exists, literals; or
+//   literal=N, fetches=N, nesting=N, pipeline=N
 // Prints octets, lines and nanoseconds, the median of five passes. Under callgrind: one pass of so many rounds.
 #include <algorithm>
 #include <array>
@@ -58,13 +59,29 @@ struct Talk {
   std::string answer;
 };
 
-std::string repeated(std::string_view text) {
+std::string repeated(std::string_view text, std::size_t times = 1000) {
   std::string all;
-  for (int i = 0; i < 1000; ++i) all += text;
+  for (std::size_t i = 0; i < times; ++i) all += text;
   return all;
 }
 
+// What can be made as long as one likes.
+Talk sized(std::string_view shape, std::size_t size) {
+  const std::string done = "a OK x\r\n";
+  if (shape == "literal")
+    return {"a X\r\n",
+            "* 1 FETCH (BODY[] {" + std::to_string(size) + "}\r\n" + std::string(size, 'x') + ")\r\n" + done};
+  if (shape == "fetches") return {"a X\r\n", repeated("* 1 FETCH (UID 4711 FLAGS (\\Seen))\r\n", size) + done};
+  if (shape == "nesting")
+    return {"a X\r\n", "* 1 FETCH (BODYSTRUCTURE " + repeated("(", size) + repeated(")", size) + ")\r\n" + done};
+  if (shape == "pipeline") return {repeated("a NOOP\r\n", size), repeated("a OK NOOP completed.\r\n", size)};
+  return {};
+}
+
 Talk talk(std::string_view workload) {
+  const std::size_t size = workload.find('=');
+  if (size != std::string_view::npos)
+    return sized(workload.substr(0, size), std::strtoul(workload.data() + size + 1, nullptr, 10));
   if (workload == "bulk") return {"a FETCH 1 BODY[]\r\n", std::string(exchange(Verb::fetch_bulk).body) + "a OK x\r\n"};
   if (workload == "lines") return {"a FETCH 1:* X\r\n", std::string(exchange(Verb::fetch_lines).body) + "a OK x\r\n"};
   if (workload == "commands") return {"a NOOP\r\n", "a OK NOOP completed.\r\n"};

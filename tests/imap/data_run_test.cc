@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 #include "tests/imap/hearing.h"
 
@@ -12,13 +14,19 @@ namespace {
 
 imap::DataRun run_of(const std::string& octets) { return imap::DataReader(octets).take(octets); }
 
+std::string joined(std::initializer_list<std::string_view> parts) {
+  std::string all;
+  for (const std::string_view part : parts) all += part;
+  return all;
+}
+
 const std::string plain = "* 7 FETCH (UID 9 FLAGS (\\Seen))\r\n";
 
 TEST(DataRun, TakesWhatTellsNothingElse) {
   for (const char* text : {"* 4294967295 FETCH (UID 1)\r\n", "* 1 FETCH \r\n", "* 1 FETCH (X {3}\r\nabc)\r\n",
                            "* 1 FETCH (X {0}\r\n Y \"a\\\"b{5}\" {4}\r\n\r\n\r\n)\r\n", "* 1 FETCH (X \"}\"})x\r\n"}) {
     const std::string response = text;
-    const imap::DataRun run = run_of(plain + response + plain);
+    const imap::DataRun run = run_of(joined({plain, response, plain}));
     EXPECT_EQ(run.responses, 3U) << response;
     EXPECT_EQ(run.taken, 2 * plain.size() + response.size()) << response;
   }
@@ -53,7 +61,7 @@ TEST(DataRun, EndsInFrontOfWhatTheScannerHasToSee) {
            std::string("a OK x\r\n"),
            std::string("\r\n"),
        }) {
-    const imap::DataRun run = run_of(plain + response + plain);
+    const imap::DataRun run = run_of(joined({plain, response, plain}));
     EXPECT_EQ(run.taken, plain.size()) << response;
     EXPECT_EQ(run.responses, 1U) << response;
   }
@@ -64,16 +72,16 @@ TEST(DataRun, EndsInFrontOfWhatTheScannerHasToSee) {
 
 TEST(DataRun, TakesNumbersOfOneKeyword) {
   for (const std::string keyword : {"EXISTS", "EXPUNGE", "RECENT"}) {
-    const std::string line = "* 17 " + keyword + "\r\n";
-    imap::DataRun run = run_of(line + line + plain);
+    const std::string line = joined({"* 17 ", keyword, "\r\n"});
+    imap::DataRun run = run_of(joined({line, line, plain}));
     EXPECT_EQ(run.taken, 2 * line.size()) << keyword;
     EXPECT_EQ(run.responses, 2U) << keyword;
     EXPECT_EQ(name(run.keyword), keyword);
     EXPECT_EQ(run.octets, 2 * line.size()) << keyword;
-    run = run_of(plain + line);
+    run = run_of(joined({plain, line}));
     EXPECT_EQ(run.taken, plain.size()) << keyword;
     for (const std::string odd : {" \r\n", "\n", "\r\r\n", "S\r\n", "\r"})
-      EXPECT_EQ(run_of("* 17 " + keyword + odd + plain).taken, 0U) << keyword << odd;
+      EXPECT_EQ(run_of(joined({"* 17 ", keyword, odd, plain})).taken, 0U) << keyword << odd;
   }
 }
 
@@ -82,7 +90,7 @@ TEST(DataRun, TakesPartsBehindALiteral) {
   const std::string parts = " Y {0}\r\n BODY[1] {3}\r\nabc Z {2}\r\nab";
   for (const std::string rest :
        {"", ")\r\n", " {3}\r\nab", "x {0}\r\n", " \"a {0}\r\n", " {1+}\r\na", " {0}\n ", " "}) {
-    const imap::DataRun run = parts_of(parts + rest);
+    const imap::DataRun run = parts_of(joined({parts, rest}));
     EXPECT_EQ(run.taken, parts.size()) << rest;
     EXPECT_EQ(run.announced, 3U) << rest;
     EXPECT_EQ(run.literals, 5U) << rest;
@@ -108,7 +116,8 @@ TEST(DataRun, EndsWithAMessageAndWhereItIsLong) {
 TEST(DataRun, TellsWhatTheScannerTells) {
   std::string many;
   for (int i = 0; i < 20; ++i) {
-    many += plain + "* 1 FETCH (X {3}\r\nabc Y \"}\" {2}\r\n\n\n)\r\n" + plain + "* 1 FETCH (BODY[] {2}\r\nab)\r\n";
+    many +=
+        joined({plain, "* 1 FETCH (X {3}\r\nabc Y \"}\" {2}\r\n\n\n)\r\n", plain, "* 1 FETCH (BODY[] {2}\r\nab)\r\n"});
     many += i % 3 == 0 ? "* 2 EXISTS\r\n" : "* 1 FETCH (X {1+}\r\na)\r\n";
     many += "* 1 FETCH (A {0}\r\n B {2}\r\nab C {0}\r\n D {1+}\r\nx BODY[2] {1}\r\ny E {3}\r\nabc)\r\n";
     many += i % 5 == 0 ? "* 1 FETCH (\n" : "* 1 FETCH (Y {0}\r\n)\r\n";

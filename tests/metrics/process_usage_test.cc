@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <iterator>
 #include <vector>
 
 namespace imapmeter::metrics {
@@ -41,6 +43,13 @@ TEST(ProcessReader, FollowsTheProcess) {
   EXPECT_EQ(after->open_fds, before->open_fds + 1);
   EXPECT_NEAR(after->cpu_seconds, cpu_seconds(), 0.05);
   EXPECT_EQ(after->start_time_seconds, before->start_time_seconds);
+}
+
+TEST(ProcessReader, CountsTheDescriptorsThatAreListed) {
+  ProcessReader reader;
+  const std::filesystem::directory_iterator listed("/proc/self/fd");
+  const auto usage = reader.read();
+  EXPECT_EQ(usage->open_fds, static_cast<double>(std::distance(begin(listed), end(listed))));
 }
 
 // FAULTS C1.

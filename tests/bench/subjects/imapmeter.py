@@ -14,16 +14,17 @@ MUCH_TO_READ = ("bulk", "lines", "commands")
 class Imapmeter(Subject):
     name = "imapmeter"
 
-    def __init__(self, binary: Path, extra: tuple[str, ...] = ()):
+    def __init__(self, binary: Path, extra: tuple[str, ...] = (), workers: int = 1):
         self.binary = binary
         self.extra = extra
+        self.workers = workers
         self.version = output_of([str(binary), "--version"]).splitlines()[0]
 
     def flags(self, upstream: Upstream, certificates: Certificates) -> list[str]:
         leg = [f"imaps://127.0.0.1:{upstream.port}", "--upstream-ca", str(certificates.ca)] if upstream.tls else [
             f"imap://127.0.0.1:{upstream.port}"]
         return ["--listen", "imaps://127.0.0.1:0", "--cert", str(certificates.cert), "--key", str(certificates.key),
-                "--upstream", *leg, "--admin", "127.0.0.1:0", "--workers", "1", *self.extra]
+                "--upstream", *leg, "--admin", "127.0.0.1:0", "--workers", str(self.workers), *self.extra]
 
     @contextmanager
     def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
