@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint, bench. Nothing is removed, no
-# service is started, and apt is not touched where nothing is missing.
+# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint, bench. Nothing is removed,
+# no service is started, and apt is not touched where nothing is missing.
 #   source install-packages.sh; install_packages GROUP...     (sets Boost_ROOT where Boost has to live under build/)
 #   install-packages.sh GROUP...
 set -euo pipefail

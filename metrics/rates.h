@@ -27,7 +27,8 @@ using RateValues = std::array<std::array<double, rate_windows.size()>, rated_con
 void add(RateValues& to, const RateValues& from) noexcept;
 
 // One writer, any readers. At each event and at each look x = x * exp(-dt / window) + n / window; a look does not
-// write. The rates of several objects add up to those of all their events.
+// write, and events within a millisecond decay together. The rates of several objects add up to those of all their
+// events.
 class Rates {
  public:
   // `condition` outside rated_conditions counts nothing. Calls come in the order of time.

@@ -203,11 +203,11 @@ Leg::Read Leg::read_tls(std::span<char> into) noexcept {
     std::size_t got = 0;
     const int status = SSL_read_ex(ssl_, into.data() + result.octets, into.size() - result.octets, &got);
     result.octets += got;
-    if (status == 1) {
-      if (readable_ || SSL_has_pending(ssl_) == 1) continue;
-      // It would only say so: and allocate, cleanse and free its buffer once more.
+    if (status == 1 && (readable_ || SSL_has_pending(ssl_) == 1)) continue;
+    if (status == 1) {  // One more call could only say that there is nothing left.
       result.status = Io::again;
       drained_ = true;
+      read_waits_ = false;
       break;
     }
     result.status = classify(status);

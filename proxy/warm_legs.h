@@ -10,7 +10,8 @@ namespace imapmeter::proxy {
 
 class Leg;
 
-// At most `most` legs, 17 KiB for each direction and 64 KiB for what comes from an upstream. Used on its thread only.
+// At most `most` legs, 17 KiB for each direction and 64 KiB for what comes from an upstream; beyond them only a leg in
+// the middle of a record has buffers. Used on its thread only.
 class WarmLegs {
  public:
   static constexpr std::size_t most = 64;

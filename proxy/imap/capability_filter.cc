@@ -20,18 +20,13 @@ constexpr std::array<std::string_view, 7> families = {"SHA-1",   "SHA-224",  "SH
 
 constexpr bool ends_word(char octet) noexcept { return octet == ' ' || octet == cr || octet == lf || octet == ']'; }
 
-bool same(std::string_view octets, std::string_view upper_case) noexcept {
-  return std::equal(octets.begin(), octets.end(), upper_case.begin(), upper_case.end(),
-                    [](char a, char b) { return upper(a) == b; });
-}
-
 bool starts_with(std::string_view octets, std::string_view prefix) noexcept {
-  return same(octets.substr(0, prefix.size()), prefix);
+  return is_word(octets.substr(0, prefix.size()), prefix);
 }
 
 std::uint8_t family_bit(std::string_view family) noexcept {
   std::size_t index = 0;
-  while (index < families.size() && !same(family, families[index])) ++index;
+  while (index < families.size() && !is_word(family, families[index])) ++index;
   return static_cast<std::uint8_t>(1U << index);
 }
 
@@ -128,12 +123,12 @@ std::string_view CapabilityFilter::joined(std::span<const char> rest,
 }
 
 CapabilityFilter::Word CapabilityFilter::classify(std::string_view word) noexcept {
-  if (same(word, starttls_word)) return {Kind::starttls, 0};
-  if (same(word, logindisabled_word)) return {Kind::logindisabled, 0};
+  if (is_word(word, starttls_word)) return {Kind::starttls, 0};
+  if (is_word(word, logindisabled_word)) return {Kind::logindisabled, 0};
   if (!starts_with(word, auth_prefix)) return {};
   if (!starts_with(word, scram_prefix)) return {Kind::auth, 0};
   std::string_view family = word.substr(scram_prefix.size());
-  if (family.size() < plus_suffix.size() || !same(family.substr(family.size() - plus_suffix.size()), plus_suffix)) {
+  if (family.size() < plus_suffix.size() || !is_word(family.substr(family.size() - plus_suffix.size()), plus_suffix)) {
     return {Kind::scram, family_bit(family)};
   }
   family.remove_suffix(plus_suffix.size());

@@ -2,10 +2,9 @@
 // would tell the same of each; here they cost a tenth.
 //
 // Rules
-// - A response is taken only if there is nothing to tell of it but what DataRun says: `* n FETCH `, or `* n ` and
-// EXISTS,
-//   EXPUNGE or RECENT; CRLF at the end of each of its parts, no NUL, literals without `+`, whole, and where no quoted
-//   string seems open. Else the run ends in front of it, and the scanner reads it.
+// - A response is taken only if there is nothing to tell of it but what DataRun says: `* n FETCH `, or `* n ` with
+//   EXISTS, EXPUNGE or RECENT; CRLF at the end of each of its parts, no NUL, literals without `+`, whole, and where no
+//   quoted string seems open. Else the run ends in front of it, and the scanner reads it.
 // - All responses of a run have one keyword. One with message data ends it, so that the two are told in turn.
 // - One search finds the line end and a NUL.
 #pragma once

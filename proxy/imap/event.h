@@ -52,11 +52,11 @@ enum class DataKeyword : std::uint8_t {
 inline constexpr std::size_t data_keyword_count = static_cast<std::size_t>(DataKeyword::fetch) + 1;
 std::string_view name(DataKeyword keyword) noexcept;
 
-// One untagged data response, emitted when its last LF has been read.
+// Untagged data, emitted when the last LF of its responses has been read.
 struct Data {
   DataKeyword keyword = DataKeyword::other;
   std::uint32_t octets = 0;     // of their lines, line ends included, literals not; saturates
-  std::uint32_t responses = 1;  // one after the other; above one only if they were read together
+  std::uint32_t responses = 1;  // one after the other, with this keyword; above one if they were read together
 };
 
 // What the server says it can do, before any word is taken out; emitted with the line of its list.

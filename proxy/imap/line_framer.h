@@ -57,8 +57,7 @@ class LineFramer {
 
   // Where the line ends: its octets up to and including the next LF, or all.
   static Part find_end(std::span<const char> octets) noexcept;
-  // Takes octets of the line, its LF not among them; `ended`: it comes next. `markers`: a literal may be announced
-  // here.
+  // Takes octets of the line without its LF; `ended`: it comes next. `markers`: a literal may be announced here.
   void take(std::span<const char> content, bool ended, bool markers) noexcept;
   // Takes the octets of the line up to and including the next LF: both in one.
   Part take_part(std::span<const char> octets, bool markers) noexcept;

@@ -12,9 +12,7 @@ constexpr bool of_marker(char octet) noexcept {
 }
 
 bool ends_with(std::string_view text, std::string_view upper_word) noexcept {
-  if (text.size() < upper_word.size()) return false;
-  const std::string_view end = text.substr(text.size() - upper_word.size());
-  return std::equal(end.begin(), end.end(), upper_word.begin(), [](char a, char b) { return upper(a) == b; });
+  return text.size() >= upper_word.size() && is_word(text.substr(text.size() - upper_word.size()), upper_word);
 }
 
 // `word` as a whole: what stands in front of it is known and ends another.

@@ -1,6 +1,7 @@
 // Character classes of the IMAP grammar (RFC 9051 section 9), as far as framing needs them.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -39,5 +40,10 @@ constexpr bool is_tag_char(char c) noexcept {
 }
 constexpr bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 constexpr char upper(char c) noexcept { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+// Whether `text` is this word, in any case.
+constexpr bool is_word(std::string_view text, std::string_view upper_case) noexcept {
+  return std::equal(text.begin(), text.end(), upper_case.begin(), upper_case.end(),
+                    [](char a, char b) { return upper(a) == b; });
+}
 
 }  // namespace imapmeter::imap

@@ -99,8 +99,8 @@ ResponseScanner::Scan ResponseScanner::take_literal(std::size_t available) noexc
   return {taken, Token::literal};
 }
 
-// --- the head of a line: each takes as many octets as it can, at least one unless it ends the head
-// --------------------
+// --- the head of a line -------------------------------------------------------------------------------------------
+// Each function takes as many octets as it can.
 
 ResponseScanner::Scan ResponseScanner::take_head(std::span<const char> octets, std::uint64_t tag_key) noexcept {
   const char* at = octets.data();

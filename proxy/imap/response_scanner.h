@@ -77,7 +77,7 @@ class ResponseScanner {
   Scan scan(std::span<const char> octets, std::uint64_t tag_key) noexcept;
   // `octets` of a capability list, read by someone else, are behind us. False: unreadable.
   bool skip(std::size_t octets) noexcept;
-  // Behind a literal of a FETCH response, and more of them may come.
+  // Behind a literal of a FETCH response: DataReader::take_parts() may read on.
   bool between_literals() noexcept;
   // `run` of DataReader::take_parts() was read by someone else and is behind us.
   void skip_parts(const DataRun& run) noexcept;
@@ -118,6 +118,7 @@ class ResponseScanner {
   // What the head of a line came upon; its octets were taken, those of the list were not.
   enum class Step : std::uint8_t { on, tag, list };
 
+  // No first line of any server is that long without LF (METRICS.md, opaque `parser`).
   static constexpr std::uint32_t max_first_line = 8192;
 
   Scan take_head(std::span<const char> octets, std::uint64_t tag_key) noexcept;
@@ -146,7 +147,6 @@ class ResponseScanner {
   std::size_t arguments(std::span<const char> octets) noexcept;
   void argument(char octet, std::string_view brackets) noexcept;
   bool markers() const noexcept;
-  // No first line of any server is (METRICS.md, opaque `parser`).
   bool too_long() const noexcept { return first_line_ && length_ >= max_first_line; }
   void count(std::size_t octets) noexcept {
     length_ = static_cast<std::uint32_t>(std::min<std::size_t>(length_ + octets, UINT32_MAX));

@@ -49,15 +49,6 @@ struct WordMatcher {
   // It is none of the table's, whatever follows.
   void fail() noexcept { low = high = 0, depth = 1; }
 
-  static bool is_upper_of(std::string_view upper_word, std::string_view word) noexcept {
-    if (upper_word.size() != word.size()) return false;
-    const char* expected = upper_word.data();
-    for (const char octet : word) {
-      if (upper(octet) != *expected++) return false;
-    }
-    return true;
-  }
-
   // Feeds the next octet; false when no word of the table starts like this (it stays so).
   template <std::size_t N>
   bool step(const WordTable<N>& table, char octet) noexcept {
@@ -105,14 +96,14 @@ struct WordMatcher {
     if (c >= 128) return;
     const auto* entry = table.entries.data() + table.first[c];
     const auto* const last = table.entries.data() + table.first[c + 1U];
-    while (entry != last && !is_upper_of(entry->word, word)) ++entry;
+    while (entry != last && !is_word(word, entry->word)) ++entry;
     if (entry == last) return;
     low = static_cast<std::uint8_t>(entry - table.entries.data());
     high = static_cast<std::uint8_t>(low + 1);
     depth = static_cast<std::uint8_t>(word.size());
   }
 
-  // The same where only one word is left.
+  // Feeds octets of `word`, the only one that is left, for as long as they are its.
   const char* rest(std::string_view word, const char* at, const char* end) noexcept {
     const char* expected = word.data() + depth;
     const char* const last = word.data() + word.size();

@@ -1,4 +1,4 @@
-// FETCH responses that are read together tell what they tell one by one.
+// Data responses that are read together tell what they tell one by one.
 #include "proxy/imap/data_run.h"
 
 #include <gtest/gtest.h>

@@ -73,6 +73,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+@contextmanager
+def configured(name: str, text: str, port: int, cpu: int, scratch: Path, command):
+    """A program whose configuration is `text`; `command` makes its command line from the file that holds it."""
+    file = scratch / f"{name}.conf"
+    file.write_text(text)
+    with Process(name, command(file), cpu, scratch) as process:
+        await_listening(process, port)
+        yield process
+
+
 def await_listening(process: Process, port: int, seconds: float = 10.0) -> None:
     """Reads it from the kernel: a connection to find out would be a session more than the client counts."""
     wanted = f"0100007F:{port:04X} 00000000:0000 0A"

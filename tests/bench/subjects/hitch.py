@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from machine import Certificates
-from processes import Process
-from subjects.common import (NO_TLS_UPSTREAM, Running, Subject, Upstream, await_listening, free_port, program,
-                             text_of)
+from subjects.common import NO_TLS_UPSTREAM, Running, Subject, Upstream, configured, free_port, program, text_of
 
 
 class Hitch(Subject):
@@ -29,8 +27,5 @@ class Hitch(Subject):
     def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
         port = free_port()
         text = self.configuration(port, upstream, certificates)
-        file = scratch / f"{self.name}.conf"
-        file.write_text(text)
-        with Process(self.name, [self.program, f"--config={file}"], cpu, scratch) as process:
-            await_listening(process, port)
+        with configured(self.name, text, port, cpu, scratch, lambda file: [self.program, f"--config={file}"]) as process:
             yield Running(process, port), text

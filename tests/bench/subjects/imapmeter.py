@@ -7,7 +7,6 @@ from machine import Certificates
 from processes import Process, output_of
 from subjects.common import Running, Subject, Upstream
 
-
 MUCH_TO_READ = ("bulk", "lines", "commands")
 
 

@@ -4,10 +4,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from machine import Certificates
-from processes import BenchError, Process
+from processes import BenchError
 from subjects.auth_http import auth_http
 from subjects.common import (DESCRIPTORS, HANDSHAKES, NO_TLS_UPSTREAM, TIMEOUT, Running, Subject, Upstream,
-                             await_listening, free_port, program, text_of)
+                             configured, free_port, program, text_of)
 
 # The default leaves TLS 1.3 out.
 PROTOCOLS = "TLSv1.2 TLSv1.3"
@@ -44,11 +44,10 @@ class Nginx(Subject):
 
     @contextmanager
     def run(self, text: str, port: int, cpu: int, scratch: Path, greeting: str | None = None):
-        file = scratch / f"{self.name}.conf"
-        file.write_text(text)
-        command = [self.program, "-p", str(scratch), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
-        with Process(self.name, command, cpu, scratch) as process:
-            await_listening(process, port)
+        def command(file: Path) -> list[str]:
+            return [self.program, "-p", str(scratch), "-c", str(file), "-e", "stderr", "-g", "daemon off;"]
+
+        with configured(self.name, text, port, cpu, scratch, command) as process:
             yield Running(process, port, greeting=greeting), text
 
 

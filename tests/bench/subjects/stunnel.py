@@ -4,8 +4,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from machine import Certificates
-from processes import Process
-from subjects.common import Running, Subject, Upstream, await_listening, free_port, program, text_of
+from subjects.common import Running, Subject, Upstream, configured, free_port, program, text_of
 
 TUNING = ["; notices as packaged: lines for each connection, where others write none", "debug = err"]
 
@@ -39,8 +38,5 @@ class Stunnel(Subject):
     def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
         port = free_port()
         text = self.configuration(port, upstream, certificates)
-        file = scratch / f"{self.name}.conf"
-        file.write_text(text)
-        with Process(self.name, [self.program, str(file)], cpu, scratch) as process:
-            await_listening(process, port)
+        with configured(self.name, text, port, cpu, scratch, lambda file: [self.program, str(file)]) as process:
             yield Running(process, port), text
