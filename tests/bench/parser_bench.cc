@@ -1,5 +1,5 @@
 // What reading costs without a relay around it: the tracker of a session fed from memory, its events counted.
-//   parser_bench WORKLOAD [ROUNDS]    WORKLOAD: bulk, lines, commands, statuses, exists, literals; or
+//   parser_bench WORKLOAD [ROUNDS]    WORKLOAD: bulk, lines, commands, statuses, exists, unknown, literals; or
 //   literal=N, fetches=N, nesting=N, pipeline=N
 // Prints octets, lines and nanoseconds, the median of five passes. Under callgrind: one pass of so many rounds.
 #include <algorithm>
@@ -86,6 +86,7 @@ Talk talk(std::string_view workload) {
   if (workload == "lines") return {"a FETCH 1:* X\r\n", std::string(exchange(Verb::fetch_lines).body) + "a OK x\r\n"};
   if (workload == "commands") return {"a NOOP\r\n", "a OK NOOP completed.\r\n"};
   if (workload == "exists") return {"a NOOP\r\n", repeated("* 1 EXISTS\r\n") + "a OK x\r\n"};
+  if (workload == "unknown") return {"a NOOP\r\n", repeated("* XNAME000123\r\n") + "a OK x\r\n"};
   if (workload == "literals") return {"a X\r\n", "* 1 FETCH (X " + repeated("{1}\r\nx ") + ")\r\na OK x\r\n"};
   if (workload == "statuses")
     return {"a NOOP\r\n", repeated("* OK [UIDNEXT 4711] Predicted next UID\r\n* NO [ALERT] Quota\r\n") + "a OK x\r\n"};
