@@ -36,14 +36,11 @@ class ReadsDenseResponsesInLinearTime(IntegrationCase):
         self.relay(server, client, b"n OK done\r\n")  # the neighbour's series
         self.relay(server, client, b"* 1 EXISTS\r\n* XNAME\r\n")  # those of the shapes
         self.cost(client, server, ORDINARY)
-        normal = self.cost(client, server, ORDINARY)
         resident, series = self.proxy.process.rss(), self.proxy.scrape().series
         wrong = []
         with self.neighbour():
             for what, blocks in SHAPES.items():
-                cost = self.cost(client, server, blocks)
-                if cost > TIMES * normal:  # once may be the machine's doing
-                    cost = self.cost(client, server, blocks)
+                cost, normal = self.least(client, server, blocks)
                 print(f"figure: {what}: {cost:.1f} ns an octet, ordinary traffic {normal:.1f}: "
                       f"{cost / normal:.1f} times")
                 if cost > TIMES * normal and not self.proxy.process.sanitized():
@@ -63,6 +60,15 @@ class ReadsDenseResponsesInLinearTime(IntegrationCase):
         server.shutdown_write()
         self.assertEqual(client.close_clean(), "close_notify+fin")
         self.check_invariants()
+
+    def least(self, client, server, blocks: list[bytes]) -> tuple[float, float]:
+        """The costs of these blocks and of ordinary traffic: the least of several in turn, since other tests and
+        other machines' work only ever add to them."""
+        costs, ordinary = [], []
+        while len(costs) < 2 or (len(costs) < 6 and min(costs) > TIMES * min(ordinary)):
+            ordinary.append(self.cost(client, server, ORDINARY))
+            costs.append(self.cost(client, server, blocks))
+        return min(costs), min(ordinary)
 
     def cost(self, client, server, blocks: list[bytes]) -> float:
         """Nanoseconds of imapmeter's CPU for each octet."""
