@@ -48,9 +48,11 @@ TEST(DataRun, EndsInFrontOfWhatTheScannerHasToSee) {
            std::string("* 1 FETCH (X {}\r\n"),
            std::string("* 1 FETCH (X {1234567890}\r\n"),
            std::string("* 1 FETCH (X {3}\nabc)\r\n"),
-           std::string("* 1 FETCH (X {3}\r\nabcd)\r\n"),     // misfit
-           std::string("* 1 FETCH (X {3}\r\nabc\r\n)\r\n"),  // may be one
-           std::string("* 1 FETCH (X \"a {3}\r\nabc)\r\n"),  // a quote is open
+           std::string("* 1 FETCH (X {3}\r\nabcd)\r\n"),          // misfit
+           std::string("* 1 FETCH (X {3}\r\nabc\r\n)\r\n"),       // may be one
+           std::string("* 1 FETCH (X \"a {3}\r\nabc)\r\n"),       // a quote is open
+           std::string("* 1 FETCH (X \"a\" \" {3}\r\nabc)\r\n"),  // the second one
+           std::string("* 1 FETCH (X \"a\\\" {3}\r\nabc)\r\n"),   // behind an escape
            std::string("* 12345678901 FETCH (UID 1)\r\n"),
            std::string("* 1 fetch (UID 1)\r\n"),
            std::string("* 1 FETCHED (UID 1)\r\n"),
@@ -120,10 +122,11 @@ TEST(DataRun, TellsWhatTheScannerTells) {
         joined({plain, "* 1 FETCH (X {3}\r\nabc Y \"}\" {2}\r\n\n\n)\r\n", plain, "* 1 FETCH (BODY[] {2}\r\nab)\r\n"});
     many += i % 3 == 0 ? "* 2 EXISTS\r\n" : "* 1 FETCH (X {1+}\r\na)\r\n";
     many += "* 1 FETCH (A {0}\r\n B {2}\r\nab C {0}\r\n D {1+}\r\nx BODY[2] {1}\r\ny E {3}\r\nabc)\r\n";
+    many += "* 1 FETCH (X \"a\\\\\" \"\\\"\" \\Z {1}\r\nx \"b\" {2}\r\n\"a)\r\n";
     many += i % 5 == 0 ? "* 1 FETCH (\n" : "* 1 FETCH (Y {0}\r\n)\r\n";
   }
   const Heard heard = hear(logged_in().client("a FETCH 1:* X\r\n").server(many + "a OK x\r\n"));
-  EXPECT_EQ(std::count(heard.data.begin(), heard.data.end(), "FETCH"), 20 * 7 - 7);
+  EXPECT_EQ(std::count(heard.data.begin(), heard.data.end(), "FETCH"), 20 * 8 - 7);
   EXPECT_EQ(std::count(heard.data.begin(), heard.data.end(), "fetched 1"), 40);
 }
 
