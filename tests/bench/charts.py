@@ -5,9 +5,8 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
-from figures import SETUPS, figures_of, groups, ratios, title
+from figures import SETUPS, figures_of, groups, peers_in, ratios, title
 from processes import BenchError
-from report import OURS
 from subjects.common import program
 
 # Readable on a light and on a dark page; there is no background.
@@ -21,7 +20,7 @@ BEYOND = 4.0  # ratios above are drawn at the edge
 
 def points(document: dict, setup: str) -> tuple[list[str], dict[str, list[str]]]:
     """The labels of the rows, and of each peer the lines `median minimum maximum row`."""
-    peers = [name for name in document["subjects"] if name not in OURS]
+    peers = peers_in(document)
     labels: list[str] = []
     found: dict[str, list[str]] = {}
     for (of_setup, workload, connections), by_subject in groups(document).items():

@@ -76,6 +76,11 @@ def others(result: dict) -> float:
     return max(0.0, (result["machine_cpu_s"] - ours) / result["window_s"])
 
 
+def peers_in(document: dict) -> list[str]:
+    """All but imapmeter and its variants."""
+    return [name for name in document["subjects"] if not name.startswith("imapmeter")]
+
+
 def ratios(figure: Figure, ours: list[dict], theirs: list[dict]) -> list[float]:
     """Round by round, since what disturbs a machine disturbs neighbours in time alike."""
     return [figure.value(one) / figure.value(other) for one, other in zip(ours, theirs)]

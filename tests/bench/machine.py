@@ -11,17 +11,21 @@ from pathlib import Path
 from processes import BenchError, output_of
 
 
+OURS = ["imapmeter", "parser_bench", "imapmeter_asio"]
+
+
 @dataclass
 class Tools:
     client: Path
     server: Path
     imapmeter: Path | None
     parser_bench: Path | None
+    asio: Path | None  # imapmeter on another loop
 
 
 def build(root: Path, directory: Path, binary: Path | None, peers_only: bool) -> Tools:
-    """Builds the load tools, and imapmeter with its reader's benchmark where no binary is given, without tests."""
-    targets = ["bench_client", "bench_server"] + ([] if binary or peers_only else ["imapmeter", "parser_bench"])
+    """Builds the load tools, and imapmeter with what only it is measured by where no binary is given, without tests."""
+    targets = ["bench_client", "bench_server"] + ([] if binary or peers_only else OURS)
     if not (directory / "CMakeCache.txt").exists():
         output_of(["cmake", "-S", str(root), "-B", str(directory), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
                    "-DIMAPMETER_TESTS=OFF", "-DIMAPMETER_BENCH=ON"])
@@ -31,8 +35,8 @@ def build(root: Path, directory: Path, binary: Path | None, peers_only: bool) ->
         raise BenchError(f"there is no {binary}")
     imapmeter = None if peers_only else (binary or directory / "imapmeter").resolve()
     tools = directory / "tests" / "bench"
-    return Tools(tools / "bench_client", tools / "bench_server", imapmeter,
-                 tools / "parser_bench" if "parser_bench" in targets else None)
+    built = [None, None] if binary or peers_only else [tools / "parser_bench", tools / "imapmeter_asio"]
+    return Tools(tools / "bench_client", tools / "bench_server", imapmeter, *built)
 
 
 @dataclass

@@ -3,8 +3,8 @@
 from statistics import median
 
 import reader
-from figures import (SETUPS, SYSTEM_CALLS_PER, Figure, busy, figures_of, groups, others, ratios, spread, system_calls,
-                     title)
+from figures import (SETUPS, SYSTEM_CALLS_PER, Figure, busy, figures_of, groups, others, peers_in, ratios, spread,
+                     system_calls, title)
 
 # Where others use more than this share of a CPU, the run does not count.
 QUIET_LIMIT = 0.10
@@ -14,8 +14,9 @@ BUSY_LIMIT = 0.70
 BEHIND_LIMIT = 0.97
 
 
-# imapmeter, and imapmeter relaying unread; what of the CPU reading may cost at most (in percent), by workload.
-OURS = ("imapmeter", "imapmeter-unread")
+# Variants of imapmeter itself, which are no peers.
+UNREAD, ASIO = "imapmeter-unread", "imapmeter-asio"
+# What of the CPU reading may cost at most (in percent), by workload.
 OBSERVER_LIMITS = {"bulk": 2, "lines": 12, "commands": 6}
 
 
@@ -34,7 +35,7 @@ def table(header: list[str], lines: list[list[str]]) -> list[str]:
 
 def overview(document: dict, setup: str) -> list[str]:
     """The medians of all ratios."""
-    peers = [name for name in document["subjects"] if name not in OURS]
+    peers = peers_in(document)
     lines = []
     for (of_setup, workload, connections), by_subject in groups(document).items():
         if of_setup != setup or "imapmeter" not in by_subject:
@@ -51,19 +52,30 @@ def overview(document: dict, setup: str) -> list[str]:
                  [[cell for cell, kept in zip(line, keep) if kept] for line in lines]) if lines else []
 
 
-def observers_share(document: dict) -> list[str]:
-    """How much more CPU is used with reading than without."""
+def more_than(document: dict, dearer: str, cheaper: str) -> list[list[str]]:
+    """Workload, set-up, and how much more CPU the one used than the other, in percent with its spread."""
     lines = []
     for (setup, workload, connections), by_subject in groups(document).items():
-        if workload not in OBSERVER_LIMITS or not all(name in by_subject for name in OURS):
-            continue
-        figure = figures_of(workload)[0]
-        more = [100 * (value - 1) for value in ratios(figure, *(by_subject[name] for name in OURS))]
-        lines.append([title(workload, connections, figure), SETUPS[setup], spread(more, ".1f") + " %",
-                      f"< {OBSERVER_LIMITS[workload]} %"])
+        if dearer in by_subject and cheaper in by_subject:
+            figure = figures_of(workload)[0]
+            more = [100 * (value - 1) for value in ratios(figure, by_subject[dearer], by_subject[cheaper])]
+            lines.append([workload, title(workload, connections, figure), SETUPS[setup], spread(more, ".1f") + " %"])
+    return lines
+
+
+def observers_share(document: dict) -> list[str]:
+    lines = [[*cells, f"< {OBSERVER_LIMITS[workload]} %"]
+             for workload, *cells in more_than(document, "imapmeter", UNREAD)]
     header = ["workload", "", "CPU with reading, more than without", "aim"]
     return ["## The observer's share", "", "imapmeter against itself with `--observe off`, in the same run.", "",
             *table(header, lines), ""] if lines else []
+
+
+def asio_waits(document: dict) -> list[str]:
+    lines = [cells for _, *cells in more_than(document, ASIO, "imapmeter")]
+    return ["## The same relay on Asio", "",
+            "imapmeter against itself with its loop driven by the waits of Boost.Asio (`asio_loop`), in the same run.", "",
+            *table(["workload", "", "CPU with Asio, more than without"], lines), ""] if lines else []
 
 
 def share(results: list[dict], who: str) -> str:
@@ -169,7 +181,7 @@ def markdown(document: dict, drawn: dict[str, str]) -> str:
         lines = overview(document, setup)
         text += [f"## {heading}", "", *lines, ""] if lines else []
         text += [f"![The same with minimum and maximum]({drawn[setup]})", ""] if setup in drawn else []
-    text += observers_share(document)
+    text += observers_share(document) + asio_waits(document)
     text += reader_alone(document)
     text += ["## Every row", "",
              "With the share of one CPU that each side used within the window. `!`: more than "

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from subjects.haproxy import Haproxy
 from subjects.hitch import Hitch
-from subjects.imapmeter import Imapmeter, Unread
+from subjects.imapmeter import Asio, Imapmeter, Unread
 from subjects.nginx import NginxMail, NginxStream
 from subjects.stunnel import Stunnel
 
@@ -22,5 +22,6 @@ PEERS = {
 }
 
 
-def make(peers: list[str], imapmeter: Path | None) -> list:
-    return ([Imapmeter(imapmeter), Unread(imapmeter)] if imapmeter else []) + [PEERS[peer]() for peer in peers]
+def make(peers: list[str], imapmeter: Path | None, asio: Path | None) -> list:
+    ours = [Imapmeter(imapmeter), Unread(imapmeter)] if imapmeter else []
+    return ours + ([Asio(asio)] if asio else []) + [PEERS[peer]() for peer in peers]

@@ -8,6 +8,7 @@ from processes import Process, output_of
 from subjects.common import Running, Subject, Upstream
 
 MUCH_TO_READ = ("bulk", "lines", "commands")
+MANY_WAITS = ("commands", "handshake-full", "handshake-resumed", "idle")
 
 
 class Imapmeter(Subject):
@@ -35,19 +36,34 @@ class Imapmeter(Subject):
             yield Running(process, port, said["admin"]), "imapmeter " + " ".join(flags)
 
 
-class Unread(Imapmeter):
-    """The same without its observer: what reading costs is the difference."""
+class Variant(Imapmeter):
+    """imapmeter itself with one thing different: what that costs is the difference."""
 
+    workloads: tuple[str, ...]
+    why: str
+
+    def omits(self, setup: str, workload: str) -> str | None:
+        return None if workload in self.workloads else self.why
+
+
+class Unread(Variant):
     name = "imapmeter-unread"
+    workloads = MUCH_TO_READ
+    why = "there is little to read"
 
     def __init__(self, binary: Path):
         super().__init__(binary, ("--observe", "off"))
-
-    def omits(self, setup: str, workload: str) -> str | None:
-        return None if workload in MUCH_TO_READ else "there is little to read"
 
     @contextmanager
     def start(self, upstream: Upstream, certificates: Certificates, cpu: int, scratch: Path):
         with super().start(upstream, certificates, cpu, scratch) as (running, configuration):
             running.admin = None  # it has nothing to compare with the journals
             yield running, configuration
+
+
+class Asio(Variant):
+    """On the waits of Boost.Asio, built beside the load tools."""
+
+    name = "imapmeter-asio"
+    workloads = MANY_WAITS
+    why = "made for little data only"
