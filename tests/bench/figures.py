@@ -1,7 +1,7 @@
 """The figures of a single measurement, and how several are put together."""
 
 from dataclasses import dataclass
-from statistics import median
+from statistics import quantiles
 from typing import Callable
 
 
@@ -86,9 +86,18 @@ def ratios(figure: Figure, ours: list[dict], theirs: list[dict]) -> list[float]:
     return [figure.value(one) / figure.value(other) for one, other in zip(ours, theirs)]
 
 
+def quartiles(values: list[float]) -> tuple[float, float, float]:
+    """The lower one, the median, the upper one: half of the rounds are between the outer ones."""
+    if len(values) == 1:
+        return values[0], values[0], values[0]
+    lower, middle, upper = quantiles(values, n=4, method="inclusive")
+    return lower, middle, upper
+
+
 def spread(values: list[float], digits: str | None = None) -> str:
-    digits = digits or (".3g" if min(values) < 100 else ".0f")
-    return f"{median(values):{digits}} ({min(values):{digits}} to {max(values):{digits}})"
+    lower, middle, upper = quartiles(values)
+    digits = digits or (".3g" if lower < 100 else ".0f")
+    return f"{middle:{digits}} ({lower:{digits}} to {upper:{digits}})"
 
 
 def groups(document: dict) -> dict[tuple, dict[str, list[dict]]]:

@@ -137,8 +137,8 @@ def introduction(document: dict) -> list[str]:
     first = document["results"][0]["result"]["journal"]
     text = ["# Benchmarks", "",
             f"Measured on {document['date']} by `{document['command']}` ({document['minutes']} minutes): "
-            f"{document['rounds']} interleaved rounds, each with a window of {document['seconds']:g} s, a fresh "
-            "process per measurement, one worker each. Values are medians with (minimum to maximum); less is better "
+            f"{document['rounds']} interleaved rounds, each with a window of {document['seconds']:g} s or more, fresh "
+            "processes per row, one worker each. Values are medians with (lower to upper quartile); less is better "
             "everywhere. CPU is user and system time of the whole subject, all processes and threads. Ratios are taken round by "
             "round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
             f"TLS: {first['version']}, {first['cipher']}, {first['group']}, one P-256 certificate for all; with TLS "
@@ -180,7 +180,7 @@ def markdown(document: dict, drawn: dict[str, str]) -> str:
     for setup, heading in SETUPS.items():
         lines = overview(document, setup)
         text += [f"## {heading}", "", *lines, ""] if lines else []
-        text += [f"![The same with minimum and maximum]({drawn[setup]})", ""] if setup in drawn else []
+        text += [f"![The same with quartiles]({drawn[setup]})", ""] if setup in drawn else []
     text += observers_share(document) + asio_waits(document)
     text += reader_alone(document)
     text += ["## Every row", "",
