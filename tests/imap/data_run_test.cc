@@ -24,7 +24,8 @@ const std::string plain = "* 7 FETCH (UID 9 FLAGS (\\Seen))\r\n";
 
 TEST(DataRun, TakesWhatTellsNothingElse) {
   for (const char* text : {"* 4294967295 FETCH (UID 1)\r\n", "* 1 FETCH \r\n", "* 1 FETCH (X {3}\r\nabc)\r\n",
-                           "* 1 FETCH (X {0}\r\n Y \"a\\\"b{5}\" {4}\r\n\r\n\r\n)\r\n", "* 1 FETCH (X \"}\"})x\r\n"}) {
+                           "* 1 FETCH (X {0}\r\n Y \"a\\\"b{5}\" {4}\r\n\r\n\r\n)\r\n", "* 1 FETCH (X \"}\"})x\r\n",
+                           "* 1 FETCH (X ({1}\r\na) Y)\r\n", "* 1 FETCH (X ({1}\r\na)\r)\r\n"}) {
     const std::string response = text;
     const imap::DataRun run = run_of(joined({plain, response, plain}));
     EXPECT_EQ(run.responses, 3U) << response;
