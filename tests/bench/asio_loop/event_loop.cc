@@ -13,7 +13,7 @@ using Descriptor = boost::asio::posix::stream_descriptor;
 
 EventLoop::EventLoop(Clock clock) : clock_(clock), now_(clock()), wheel_(now_) {}
 
-bool EventLoop::add(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept {
+bool EventLoop::add(int fd, EventSource& source, unsigned tag, std::uint32_t events) {
   auto& watched = watched_[fd];
   if (watched) watched->forget();
   watched = std::make_shared<Watched>(context_, fd, source, tag);
@@ -23,7 +23,7 @@ bool EventLoop::add(int fd, EventSource& source, unsigned tag, std::uint32_t eve
   return true;
 }
 
-void EventLoop::remove(int fd) noexcept {
+void EventLoop::remove(int fd) {
   const auto found = watched_.find(fd);
   if (found == watched_.end()) return;
   found->second->forget();
@@ -39,7 +39,7 @@ void EventLoop::wait(const std::shared_ptr<Watched>& watched, Descriptor::wait_t
   });
 }
 
-void EventLoop::retire(std::unique_ptr<EventSource> source) noexcept {
+void EventLoop::retire(std::unique_ptr<EventSource> source) {
   source->retired = true;
   wheel_.cancel(*source);
   const auto own = descriptors_.find(source.get());

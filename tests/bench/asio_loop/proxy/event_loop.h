@@ -25,14 +25,14 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  bool add(int fd, EventSource& source, unsigned tag, std::uint32_t events) noexcept;
-  void remove(int fd) noexcept;
+  bool add(int fd, EventSource& source, unsigned tag, std::uint32_t events);
+  void remove(int fd);
   void arm(EventSource& source, TimePoint at) noexcept { wheel_.arm(source, at); }
   void disarm(EventSource& source) noexcept { wheel_.cancel(source); }
-  void again(EventSource& source) noexcept {
+  void again(EventSource& source) {
     if (!std::exchange(source.again_queued, true)) again_.push_back(&source);
   }
-  void retire(std::unique_ptr<EventSource> source) noexcept;
+  void retire(std::unique_ptr<EventSource> source);
   TimePoint now() const noexcept { return now_; }
   void post(std::function<void()> task);
   void run();
