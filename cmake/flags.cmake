@@ -32,13 +32,12 @@ set(hardening
     -fzero-call-used-regs=used-gpr
     -fno-delete-null-pointer-checks
     -fno-strict-overflow)
+if(IMAPMETER_SANITIZE)
+  set(hardening)  # it hides what sanitizers look for: with -fno-strict-overflow UBSan sees no overflow
+endif()
 if(IMAPMETER_FUZZ)
   # What finds more here is speed; and a finding of UBSan ends the run.
-  set(hardening)
   target_compile_options(imapmeter_flags INTERFACE "SHELL:-mllvm -inline-threshold=600" -fno-sanitize-recover=all)
-endif()
-if(IMAPMETER_SANITIZE)
-  set(hardening)  # it hides what sanitizers look for, and takes longer to compile
 endif()
 foreach(flag ${hardening})
   imapmeter_probe(${flag})
@@ -53,10 +52,6 @@ if(IMAPMETER_SANITIZE)
   endif()
   target_compile_options(imapmeter_flags INTERFACE -fsanitize=${IMAPMETER_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(imapmeter_flags INTERFACE -fsanitize=${IMAPMETER_SANITIZE})
-  if(IMAPMETER_SANITIZE MATCHES undefined AND NOT IMAPMETER_FUZZ)
-    # They double the time that compiling takes; ASan finds the same, but for what alignment is on other processors.
-    target_compile_options(imapmeter_flags INTERFACE -fno-sanitize=null,vptr,alignment,object-size)
-  endif()
   if(IMAPMETER_SANITIZE STREQUAL thread)
     # TSan does not know fences (and g++ says so); Asio's queues are ordered by their mutexes as well.
     target_compile_definitions(imapmeter_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
