@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,4 +91,5 @@ def await_listening(process: Process, port: int, seconds: float = 10.0) -> None:
         process.must_live()
         if time.monotonic() > deadline:
             raise BenchError(f"{process.name} does not listen after {seconds:.0f} s")
-        time.sleep(0.01)
+        with suppress(subprocess.TimeoutExpired):
+            process.popen.wait(0.01)  # its end is worth knowing at once
