@@ -45,15 +45,11 @@ endforeach()
 target_compile_definitions(imapmeter_flags INTERFACE _GLIBCXX_ASSERTIONS)
 
 if(IMAPMETER_SANITIZE)
-  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
-    # g++ 12, once it instruments: uninitialised octets in fmt's headers, and a test's own operator new as a stranger
-    target_compile_options(imapmeter_flags INTERFACE -Wno-uninitialized -Wno-maybe-uninitialized
-                                                     -Wno-mismatched-new-delete)
-  endif()
+  target_compile_definitions(imapmeter_flags INTERFACE IMAPMETER_SANITIZED)
   target_compile_options(imapmeter_flags INTERFACE -fsanitize=${IMAPMETER_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(imapmeter_flags INTERFACE -fsanitize=${IMAPMETER_SANITIZE})
   if(IMAPMETER_SANITIZE STREQUAL thread)
-    # TSan does not know fences (and g++ says so); Asio's queues are ordered by their mutexes as well.
+    # TSan does not know fences; Asio's queues are ordered by their mutexes as well.
     target_compile_definitions(imapmeter_flags INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
   endif()
 elseif(CMAKE_BUILD_TYPE STREQUAL Release)

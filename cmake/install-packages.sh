@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint, bench. Nothing is removed,
-# no service is started, and apt is not touched where nothing is missing.
+# Debian 12 packages that are missing, by what they are needed for: build, test, demo, lint, sanitize, bench. Nothing is
+# removed, no service is started, and apt is not touched where nothing is missing.
 #   source install-packages.sh; install_packages GROUP...     (sets Boost_ROOT where Boost has to live under build/)
 #   install-packages.sh GROUP...
 set -euo pipefail
@@ -16,6 +16,7 @@ declare -A packages=(
           libical3 libjansson4 libpcre3 libpq5 libsasl2-modules libsasl2-modules-db libsqlite3-0 libwrap0 libxapian30"
   [demo]="dovecot-imapd openssl prometheus"
   [lint]="clang-tidy-14"
+  [sanitize]="clang-14 libclang-rt-14-dev"
   [bench]="haproxy nginx libnginx-mod-stream libnginx-mod-mail stunnel4 hitch valgrind
            gnuplot-nox=gnuplot"
 )

@@ -81,7 +81,9 @@ void Journal::login_answered(const LoginAnswer& answer) {
                                                            "EXPIRED"sv};
   constexpr std::array<std::string_view, 5> of_the_server = {"UNAVAILABLE"sv, "INUSE"sv, "LIMIT"sv, "SERVERBUG"sv,
                                                              "CONTACTADMIN"sv};
-  const auto in = [code](const auto& codes) { return std::find(codes.begin(), codes.end(), code) != codes.end(); };
+  const auto in = [code = code](const auto& codes) {
+    return std::find(codes.begin(), codes.end(), code) != codes.end();
+  };
   std::string_view result = condition == "BAD" ? "bad"sv : "other_no"sv;
   if (condition == "NO" && in(of_the_user)) result = "rejected";
   if (condition == "NO" && in(of_the_server)) result = "temporary";
