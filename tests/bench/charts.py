@@ -1,10 +1,10 @@
-"""One chart per set-up, drawn by gnuplot: the ratios of every row, with their spread."""
+"""One chart per set-up, drawn by gnuplot: the ratios of every row, with the intervals of their medians."""
 
 import math
 import subprocess
 from pathlib import Path
 
-from figures import SETUPS, figures_of, groups, peers_in, quartiles, ratios, title
+from figures import SETUPS, figures_of, groups, interval, peers_in, ratios, title
 from processes import BenchError
 from subjects.common import program
 
@@ -18,7 +18,7 @@ BEYOND = 4.0  # ratios above are drawn at the edge
 
 
 def points(document: dict, setup: str) -> tuple[list[str], dict[str, list[str]]]:
-    """The labels of the rows, and of each peer the lines `median quartiles row`."""
+    """The labels of the rows, and of each peer the lines `median interval row`."""
     peers = peers_in(document)
     labels: list[str] = []
     found: dict[str, list[str]] = {}
@@ -29,7 +29,7 @@ def points(document: dict, setup: str) -> tuple[list[str], dict[str, list[str]]]
             present = [peer for peer in peers if peer in by_subject]
             for index, peer in enumerate(present):
                 values = [min(value, BEYOND) for value in ratios(figure, by_subject["imapmeter"], by_subject[peer])]
-                lower, middle, upper = quartiles(values)
+                lower, middle, upper = interval(values)
                 row = len(labels) + 0.8 * ((index + 0.5) / len(present) - 0.5)
                 found.setdefault(peer, []).append(f"{middle:.4f} {lower:.4f} {upper:.4f} {row:.3f}")
             labels.append(title(workload, connections, figure))

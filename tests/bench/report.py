@@ -3,8 +3,8 @@
 from statistics import median
 
 import reader
-from figures import (SETUPS, SYSTEM_CALLS_PER, Figure, busy, figures_of, groups, others, peers_in, ratios, spread,
-                     system_calls, title)
+from figures import (SETUPS, SYSTEM_CALLS_PER, Figure, busy, figures_of, groups, interval, others, peers_in, ratios,
+                     spread, system_calls, title)
 
 # Where others use more than this share of a CPU, the run does not count.
 QUIET_LIMIT = 0.10
@@ -15,7 +15,7 @@ BEHIND_LIMIT = 0.97
 
 
 # Variants of imapmeter itself, which are no peers.
-UNREAD, ASIO = "imapmeter-unread", "imapmeter-asio"
+UNREAD, ASIO, AGAIN = "imapmeter-unread", "imapmeter-asio", "imapmeter-again"
 # What of the CPU reading may cost at most (in percent), by workload.
 OBSERVER_LIMITS = {"bulk": 2, "lines": 12, "commands": 6}
 
@@ -53,7 +53,7 @@ def overview(document: dict, setup: str) -> list[str]:
 
 
 def more_than(document: dict, dearer: str, cheaper: str) -> list[list[str]]:
-    """Workload, set-up, and how much more CPU the one used than the other, in percent with its spread."""
+    """Workload, set-up, and how much more CPU the one used than the other, in percent with the interval."""
     lines = []
     for (setup, workload, connections), by_subject in groups(document).items():
         if dearer in by_subject and cheaper in by_subject:
@@ -69,6 +69,29 @@ def observers_share(document: dict) -> list[str]:
     header = ["workload", "", "CPU with reading, more than without", "aim"]
     return ["## The observer's share", "", "imapmeter against itself with `--observe off`, in the same run.", "",
             *table(header, lines), ""] if lines else []
+
+
+def control(document: dict) -> list[str]:
+    lines = [cells for _, *cells in more_than(document, "imapmeter", AGAIN)]
+    return ["## imapmeter beside itself", "",
+            "A second process of the same binary in the same run: what is not 0 here is the machine.", "",
+            *table(["workload", "", "CPU, more than itself"], lines), ""] if lines else []
+
+
+def not_below(document: dict) -> list[str]:
+    """Every ratio whose interval reaches 1."""
+    lines = []
+    for (setup, workload, connections), by_subject in groups(document).items():
+        for peer in peers_in(document):
+            if "imapmeter" not in by_subject or peer not in by_subject:
+                continue
+            for figure in figures_of(workload):
+                values = ratios(figure, by_subject["imapmeter"], by_subject[peer])
+                if interval(values)[2] >= 1:
+                    lines.append([title(workload, connections, figure), SETUPS[setup], peer, spread(values, ".2f")])
+    header = ["", "", "peer", "imapmeter / it"]
+    return ["## Not below 1", "", "Ratios whose interval reaches 1.", "",
+            *(table(header, lines) if lines else ["None."]), ""] if peers_in(document) else []
 
 
 def asio_waits(document: dict) -> list[str]:
@@ -137,8 +160,8 @@ def introduction(document: dict) -> list[str]:
     first = document["results"][0]["result"]["journal"]
     text = ["# Benchmarks", "",
             f"Measured on {document['date']} by `{document['command']}` ({document['minutes']} minutes): "
-            f"{document['rounds']} interleaved rounds, each with a window of {document['seconds']:g} s or more, fresh "
-            "processes per row, one worker each. Values are medians with (lower to upper quartile); less is better "
+            f"{document['rounds']} interleaved rounds (fewer of mixed and idle), each with a window of "
+            f"{document['seconds']:g} s or more, fresh processes per row, one worker each. Values are medians with (the interval of 95 %); less is better "
             "everywhere. CPU is user and system time of the whole subject, all processes and threads. Ratios are taken round by "
             "round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
             f"TLS: {first['version']}, {first['cipher']}, {first['group']}, one P-256 certificate for all; with TLS "
@@ -180,8 +203,8 @@ def markdown(document: dict, drawn: dict[str, str]) -> str:
     for setup, heading in SETUPS.items():
         lines = overview(document, setup)
         text += [f"## {heading}", "", *lines, ""] if lines else []
-        text += [f"![The same with quartiles]({drawn[setup]})", ""] if setup in drawn else []
-    text += observers_share(document) + asio_waits(document)
+        text += [f"![The same with intervals]({drawn[setup]})", ""] if setup in drawn else []
+    text += not_below(document) + control(document) + observers_share(document) + asio_waits(document)
     text += reader_alone(document)
     text += ["## Every row", "",
              "With the share of one CPU that each side used within the window. `!`: more than "

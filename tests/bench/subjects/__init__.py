@@ -4,7 +4,7 @@ from pathlib import Path
 
 from subjects.haproxy import Haproxy
 from subjects.hitch import Hitch
-from subjects.imapmeter import Asio, Imapmeter, Unread
+from subjects.imapmeter import Again, Asio, Imapmeter, Unread
 from subjects.nginx import NginxMail, NginxStream
 from subjects.stunnel import Stunnel
 
@@ -23,5 +23,5 @@ PEERS = {
 
 
 def make(peers: list[str], imapmeter: Path | None, asio: Path | None) -> list:
-    ours = [Imapmeter(imapmeter), Unread(imapmeter)] if imapmeter else []
+    ours = [Imapmeter(imapmeter), Again(imapmeter), Unread(imapmeter)] if imapmeter else []
     return ours + ([Asio(asio)] if asio else []) + [PEERS[peer]() for peer in peers]

@@ -61,6 +61,14 @@ class Unread(Variant):
             yield running, configuration
 
 
+class Again(Variant):
+    """The very same: how well the run can tell two programs apart."""
+
+    name = "imapmeter-again"
+    workloads = ("bulk", "lines", "commands", "handshake-full", "handshake-resumed", "mixed")
+    why = "memory hardly varies"
+
+
 class Asio(Variant):
     """On the waits of Boost.Asio, built beside the load tools."""
 
