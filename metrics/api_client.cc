@@ -1,13 +1,16 @@
 #include "metrics/api_client.h"
 
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <array>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
-#include <chrono>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <cerrno>
 #include <string_view>
 
 #include "config/config.h"
@@ -16,15 +19,14 @@ namespace imapmeter::metrics {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = beast::http;
-using Stream = beast::basic_stream<asio::generic::stream_protocol>;
+namespace http = boost::beast::http;
+using Socket = asio::generic::stream_protocol::socket;
 
-constexpr std::chrono::seconds patience{10};
+constexpr timeval patience{.tv_sec = 10, .tv_usec = 0};  // for each step
 constexpr std::string_view unix_prefix = "unix:";
 constexpr std::uint64_t largest_answer = 64 << 20;
 
-Stream::endpoint_type endpoint(asio::io_context& context, const std::string& address) {
+Socket::endpoint_type endpoint(asio::io_context& context, const std::string& address) {
   if (address.starts_with(unix_prefix))
     return asio::local::stream_protocol::endpoint(address.substr(unix_prefix.size()));
   const auto parsed = config::parse_address(address);
@@ -33,30 +35,41 @@ Stream::endpoint_type endpoint(asio::io_context& context, const std::string& add
   return resolver.resolve(parsed->host, std::to_string(parsed->port))->endpoint();
 }
 
-// Runs what was started; its error is an exception.
-void finish(asio::io_context& context, const boost::system::error_code& error) {
-  context.restart();
-  context.run();
-  if (error) throw boost::system::system_error(error);
+std::size_t checked(ssize_t octets) {
+  const bool late = errno == EAGAIN || errno == EINPROGRESS;
+  if (octets < 0) throw std::system_error(late ? ETIMEDOUT : errno, std::generic_category());
+  return static_cast<std::size_t>(octets);
 }
 
+// Plain calls: Asio's and Beast's own for one request take half a minute to compile.
 std::string get(const std::string& address, const std::string& path) {
   asio::io_context context{1};
-  Stream stream(context);
-  boost::system::error_code failed;
-  const auto note = [&failed](const boost::system::error_code& error, auto&&...) { failed = error; };
-  stream.expires_after(patience);
-  stream.async_connect(endpoint(context, address), note);
-  finish(context, failed);
-  http::request<http::empty_body> request{http::verb::get, path, 11};
-  request.set(http::field::host, "imapmeter");
-  http::async_write(stream, request, note);
-  finish(context, failed);
-  beast::flat_buffer buffer;
+  const Socket::endpoint_type to = endpoint(context, address);
+  Socket socket(context, to.protocol());
+  const int fd = socket.native_handle();
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);  // of connect, too
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  checked(connect(fd, to.data(), static_cast<socklen_t>(to.size())));
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: imapmeter\r\nConnection: close\r\n\r\n";
+  checked(send(fd, request.data(), request.size(), MSG_NOSIGNAL));
+
   http::response_parser<http::string_body> answer;
   answer.body_limit(largest_answer);
-  http::async_read(stream, buffer, answer, note);
-  finish(context, failed);
+  answer.eager(true);
+  std::string unparsed;
+  std::array<char, 65536> some{};
+  boost::system::error_code error;
+  while (!answer.is_done()) {
+    const std::size_t got = checked(recv(fd, some.data(), some.size(), 0));
+    if (got == 0) {
+      answer.put_eof(error);
+      break;
+    }
+    unparsed.append(some.data(), got);
+    unparsed.erase(0, answer.put(asio::buffer(unparsed), error));
+    if (error && error != http::error::need_more) break;
+  }
+  if (error && !answer.is_done()) throw std::system_error(error);
   if (answer.get().result() != http::status::ok)
     throw std::runtime_error("it answers " + std::to_string(answer.get().result_int()));
   return std::move(answer.get().body());
@@ -68,6 +81,8 @@ std::string ask_api(const std::string& address, const std::string& path) {
   try {
     return get(address, path);
   } catch (const boost::system::system_error& error) {
+    throw std::runtime_error("no answer from imapmeter on " + address + ": " + error.code().message());
+  } catch (const std::system_error& error) {
     throw std::runtime_error("no answer from imapmeter on " + address + ": " + error.code().message());
   } catch (const std::exception& error) {
     throw std::runtime_error("no answer from imapmeter on " + address + ": " + error.what());
