@@ -3,16 +3,13 @@
 that a peer has sent is in any of them (docs/session-log.md)."""
 
 import re
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
-from harness import FACTOR, FakeUpstream, IntegrationCase, Proxy, honest_server, scaled, wait_until
+from harness import FACTOR, FakeUpstream, IntegrationCase, Proxy, honest_server, wait_until
 from harness.client import PASSWORD, well_behaved_session
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "deploy" / "demo"))
-from dovecot import PASSWORD as DOVECOT_PASSWORD, Dovecot  # noqa: E402
+from harness.dovecot import PASSWORD as DOVECOT_PASSWORD, Dovecot, wait_for_log
 
 GREETING = b"* OK ready\r\n"
 STEPS = ("client_tls_ms", "connect_ms", "upstream_tls_ms", "greeting_ms", "login_ms")
@@ -217,9 +214,9 @@ class LogsEverySession(IntegrationCase):
                     client.finish()
             wait_until(lambda: len(proxy.records("session")) == 2, what="two lines")
             ours = {record["source_port"] for record in proxy.records("session")}
-            theirs = re.compile(r"Login: user=<(\w+)>,? rip=127\.0\.0\.1,? rport=(\d+)")
-            wait_until(lambda: len(theirs.findall(Path(dovecot.log).read_text("utf-8"))) == 2, scaled(10), "Dovecot's lines")
-            users = {int(port): user for user, port in theirs.findall(Path(dovecot.log).read_text("utf-8"))}
+            theirs = r"Login: user=<(\w+)>,? rip=127\.0\.0\.1,? rport=(\d+)"
+            lines = wait_for_log(dovecot, theirs, 2)
+            users = {int(port): user for user, port in re.findall(theirs, "\n".join(lines))}
             self.assertEqual(set(users), ours)
             record = proxy.records("session")[0]
             self.assertEqual(users[record["source_port"]], "alice")

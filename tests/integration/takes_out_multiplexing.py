@@ -5,10 +5,9 @@ it."""
 
 import random
 import unittest
-from pathlib import Path
 
-from harness import CHUNKINGS, IntegrationCase, Journal, Proxy, binary_header, check_counted, scaled, seed, wait_until
-from harness.dovecot import RealDovecot
+from harness import CHUNKINGS, IntegrationCase, Journal, Proxy, binary_header, check_counted, seed
+from harness.dovecot import RealDovecot, wait_for_log
 from harness.scripted import ScriptedSession
 
 TRUSTED, STRANGER = "127.0.0.77", "127.0.0.78"
@@ -122,7 +121,6 @@ class WithDovecot(unittest.TestCase):
     def test_dovecot(self):
         with RealDovecot("imap_id_log = *\n") as server, Proxy(server.url, capabilities="pass", config=LISTENER) as proxy:
             journal = Journal()
-            log = Path(server.dovecot.log)
             for source in (STRANGER, TRUSTED):
                 with proxy.connect(source=source) as client:
                     session = ScriptedSession(client, journal)
@@ -131,9 +129,8 @@ class WithDovecot(unittest.TestCase):
                     session.command(b"SELECT INBOX")
                     session.command(b"LOGOUT")
                     session.close()
-                line = f"x-session-id=of-{source}"
-                wait_until(lambda line=line: line in log.read_text("utf-8"), scaled(10), "Dovecot to log the ID")
-            lines = [line for line in log.read_text("utf-8").splitlines() if "x-session-id=of-" in line]
+                wait_for_log(server.dovecot, f"x-session-id=of-{source}")
+            lines = wait_for_log(server.dovecot, "x-session-id=of-", 2)
             self.assertEqual(["x-multiplex=0" in line for line in lines], [True, False], lines)
             journal.count("bytes_total", -len(PAIR), direction="client_to_server")  # the server did not get them
             check_counted(proxy, {**journal.samples(), "imapmeter_authored_total": {(("what", "multiplex"),): 1},

@@ -1,5 +1,6 @@
 """RealDovecot: the Dovecot of the demonstration (deploy/demo/dovecot.py) as the tests of real servers want it."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from .real_server import RealServer
 from .scripted import ScriptedSession
-from .timing import FAKETIME
+from .timing import FAKETIME, scaled, wait_until
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "deploy" / "demo"))
 from dovecot import PASSWORD, Dovecot  # noqa: E402
@@ -20,6 +21,17 @@ protocol imap {
 """
 # Dovecot's patience is half an hour, whatever it is told; under this clock the half hour is over in a few seconds.
 IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x600 FAKETIME_DONT_RESET=1\n"
+
+
+def wait_for_log(dovecot: Dovecot, pattern: str, times: int = 1) -> list[str]:
+    """The lines of its log that match, once there are so many. It writes them when it likes: a process of its own does."""
+    def found() -> list[str]:
+        return [line for line in Path(dovecot.log).read_text("utf-8").splitlines() if re.search(pattern, line)]
+    try:
+        wait_until(lambda: len(found()) >= times, scaled(30))
+    except AssertionError as error:
+        raise AssertionError(f"Dovecot did not log {pattern} {times} times: {Path(dovecot.log).read_text('utf-8')}") from error
+    return found()
 
 
 class RealDovecot(RealServer):
