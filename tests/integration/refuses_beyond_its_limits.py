@@ -95,6 +95,7 @@ class RefusesBeyondItsLimits(IntegrationCase):
             each.reset()
         self.unharmed([held])
         wait_until(self.serves, 5, "a session after the rush")
+        self.proxy.wait_for("imapmeter_sessions", 1)
         self.leave(held)
         wait_until(lambda: time.monotonic() - began > 1, 10, "some time without new connections")
         self.check_invariants()

@@ -2,10 +2,15 @@
 """clang-tidy over the product's .cc files: tidy.py [--analyzer] BUILD_FOLDER [FILE ...].
 
 The compilation database is g++'s; clang refuses a few of its options, so that they are taken out of a copy, and so are
-precompiled headers: each file has to include what it uses. The static analyzer's checks take two thirds of the time and are left out unless asked for.
+precompiled headers: each file has to include what it uses. The static analyzer's checks take two thirds of the time and
+are left out unless asked for.
+
+Most of a file's time goes into the headers that it includes. So files of one folder are read one behind the other,
+as one: a quarter of the time. Where their own names collide, a batch is halved until they do not.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import json
 import pathlib
@@ -14,14 +19,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 import sources
 
 NOT_CLANG = ("-fzero-call-used-regs=", "-ftrivial-auto-var-init=", "-Winvalid-pch")
 FOLDERS = ("proxy/", "metrics/", "config/")
 PARALLEL = 2
-SLOWEST_SHOWN = 5
+BATCH = 8
+COLLISION = "[clang-diagnostic-error"
 
 
 def database(build):
@@ -40,10 +45,50 @@ def database(build):
     return entries
 
 
-def check(command, file):
-    start = time.monotonic()
-    run = subprocess.run([*command, file], capture_output=True, text=True)
-    return file, run.returncode, run.stdout, run.stderr, time.monotonic() - start
+def batches(entries, files):
+    """Lists of entries that are compiled alike."""
+    alike = collections.defaultdict(list)
+    for entry in entries:
+        if entry["file"] in files:
+            words = [word for word in entry["command"].split() if word != entry["file"] and not word.endswith(".o")]
+            alike[" ".join(words)].append(entry)
+    return [group[i:i + BATCH] for group in alike.values() for i in range(0, len(group), BATCH)]
+
+
+class Joined:
+    """Files of a batch, one behind the other in a file of its own."""
+
+    def __init__(self, folder, batch):
+        self.path = pathlib.Path(tempfile.mkdtemp(dir=folder)) / "batch.cc"
+        self._starts = []
+        lines = []
+        for entry in batch:
+            self._starts.append((len(lines), entry["file"]))
+            lines += pathlib.Path(entry["file"]).read_text(encoding="utf-8").splitlines()
+        self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        command = batch[0]["command"].replace(batch[0]["file"], str(self.path))
+        (self.path.parent / "compile_commands.json").write_text(
+            json.dumps([{**batch[0], "file": str(self.path), "command": command}]))
+
+    def original(self, text):
+        """The places in `text` as they are in the files themselves."""
+        def place(match):
+            line = int(match[1])
+            start, file = [each for each in self._starts if each[0] < line][-1]
+            return f"{file}:{line - start}:"
+        return re.sub(re.escape(str(self.path)) + r":(\d+):", place, text)
+
+
+def check(command, folder, batch):
+    """What is found in the batch, empty if nothing."""
+    joined = Joined(folder, batch)
+    run = subprocess.run([*command, "-p", str(joined.path.parent), str(joined.path)], capture_output=True, text=True)
+    if run.returncode == 0:
+        return ""
+    if COLLISION in run.stdout and len(batch) > 1:
+        half = len(batch) // 2
+        return check(command, folder, batch[:half]) + check(command, folder, batch[half:])
+    return joined.original(run.stdout or run.stderr)
 
 
 def arguments():
@@ -58,21 +103,16 @@ def main():
     tool = shutil.which("clang-tidy-14") or sys.exit("clang-tidy-14 is not installed")
     given = arguments()
     entries = database(given.build)
-    files = [str(path.resolve()) for path in given.files] or [entry["file"] for entry in entries]
-    if not files:
+    files = {str(path.resolve()) for path in given.files} or {entry["file"] for entry in entries}
+    work = batches(entries, files)
+    if not work:
         sys.exit("no file to check: is this the build folder?")
-    with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "compile_commands.json").write_text(json.dumps(entries))
-        command = [tool, "--quiet", "-p", folder, *([] if given.analyzer else ["--checks=-clang-analyzer-*"])]
-        with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-            results = list(pool.map(lambda file: check(command, file), files))
-    failed = [result for result in results if result[1] != 0]
-    for _, _, out, err, _ in failed:
-        print(out or err)
-    for file, _, _, _, seconds in sorted(results, key=lambda result: -result[4])[:SLOWEST_SHOWN]:
-        print(f"{seconds:6.1f} s  {pathlib.Path(file).relative_to(sources.ROOT)}")
-    print(f"{len(results)} files, {len(failed)} with findings")
-    sys.exit(1 if failed else 0)
+    command = [tool, "--quiet", f"--config-file={sources.ROOT / '.clang-tidy'}",
+               *([] if given.analyzer else ["--checks=-clang-analyzer-*"])]
+    with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
+        found = [text for text in pool.map(lambda batch: check(command, folder, batch), work) if text]
+    print("\n".join(found) or f"{sum(map(len, work))} files, nothing found")
+    sys.exit(1 if found else 0)
 
 
 if __name__ == "__main__":

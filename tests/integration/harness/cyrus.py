@@ -48,7 +48,7 @@ EVENTS {{
 }}
 """
 
-IMPATIENT = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+0x600"}
+IMPATIENT = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+0x300"}
 
 
 class RealCyrus(RealServer):

@@ -20,7 +20,7 @@ protocol imap {
 }
 """
 # Dovecot's patience is half an hour, whatever it is told; under this clock the half hour is over in a few seconds.
-IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x600 FAKETIME_DONT_RESET=1\n"
+IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x300 FAKETIME_DONT_RESET=1\n"
 
 
 def wait_for_log(dovecot: Dovecot, pattern: str, times: int = 1) -> list[str]:
