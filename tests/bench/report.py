@@ -161,9 +161,9 @@ def introduction(document: dict) -> list[str]:
     text = ["# Benchmarks", "",
             f"Measured on {document['date']} by `{document['command']}` ({document['minutes']} minutes): "
             f"{document['rounds']} interleaved rounds (fewer of mixed and idle), each with a window of "
-            f"{document['seconds']:g} s or more, fresh processes per row, one worker each. Values are medians with (the interval of 95 %); less is better "
-            "everywhere. CPU is user and system time of the whole subject, all processes and threads. Ratios are taken round by "
-            "round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
+            f"{document['seconds']:g} s or more, fresh processes per row, one worker each. Values are medians with (the "
+            "interval of 95 %); less is better everywhere. CPU is user and system time of the whole subject, all "
+            "processes and threads. Ratios are taken round by round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
             f"TLS: {first['version']}, {first['cipher']}, {first['group']}, one P-256 certificate for all; with TLS "
             "upstream the server's certificate is verified by all. The client compares every octet with what the "
             "server must have said; imapmeter's own counters equal the work done in every one of its "

@@ -2,11 +2,10 @@
 """clang-tidy over the product's .cc files: tidy.py [--analyzer] BUILD_FOLDER [FILE ...].
 
 The compilation database is g++'s; clang refuses a few of its options, so that they are taken out of a copy, and so are
-precompiled headers: each file has to include what it uses. The static analyzer's checks take two thirds of the time and
-are left out unless asked for.
+g++'s precompiled headers. The static analyzer's checks take two thirds of the time and are left out unless asked for.
 
-Most of a file's time goes into the headers that it includes. So files of one folder are read one behind the other,
-as one: a quarter of the time. Where their own names collide, a batch is halved until they do not.
+Most of a file's time goes into the headers that it includes. So files of one folder are read one behind the other, as
+one. Where their own names collide, a batch is halved until they do not.
 """
 
 import argparse

@@ -24,13 +24,14 @@ IMPATIENT = f"import_environment = LD_PRELOAD={FAKETIME} FAKETIME=+0x300 FAKETIM
 
 
 def wait_for_log(dovecot: Dovecot, pattern: str, times: int = 1) -> list[str]:
-    """The lines of its log that match, once there are so many. It writes them when it likes: a process of its own does."""
+    """The lines of its log that match, once there are so many; without them the error shows the whole log."""
     def found() -> list[str]:
         return [line for line in Path(dovecot.log).read_text("utf-8").splitlines() if re.search(pattern, line)]
     try:
-        wait_until(lambda: len(found()) >= times, scaled(30))
+        wait_until(lambda: len(found()) >= times, scaled(10))
     except AssertionError as error:
-        raise AssertionError(f"Dovecot did not log {pattern} {times} times: {Path(dovecot.log).read_text('utf-8')}") from error
+        log = Path(dovecot.log).read_text("utf-8")
+        raise AssertionError(f"Dovecot did not log {pattern} {times} times: {log}") from error
     return found()
 
 
