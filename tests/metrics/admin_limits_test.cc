@@ -82,7 +82,7 @@ TEST_F(AdminLimitsTest, D1EndsASlowHeader) {
 // So that its exposition does not fit into a socket.
 config::Config many_listeners() {
   config::Config many = one_listener();
-  for (int i = 0; i < 150; ++i) {
+  for (int i = 0; i < 200; ++i) {
     many.listeners.push_back(many.listeners[0]);
     many.listeners.back().name = "listener" + std::to_string(i);
   }
