@@ -33,6 +33,7 @@ void EventLoop::remove(int fd) {
 void EventLoop::wait(const std::shared_ptr<Watched>& watched, Descriptor::wait_type what) {
   watched->descriptor.async_wait(what, [this, watched, what](const boost::system::error_code& error) {
     if (error || watched->source == nullptr) return;
+    if (std::exchange(clock_is_old_, false)) now_ = clock_();
     EventSource& source = *watched->source;
     source.on_ready(watched->tag, what == Descriptor::wait_read ? EPOLLIN : EPOLLOUT);
     if (what == Descriptor::wait_read && !source.retired) wait(watched, what);
@@ -63,6 +64,9 @@ void EventLoop::run() {
 
 void EventLoop::turn() {
   const auto due = wheel_.next_due();
+  // Asio runs the first handler within the wait: with the time from before it, a session that is accepted after a long
+  // wait would have a deadline that has passed.
+  clock_is_old_ = true;
   if (again_.empty()) due ? context_.run_one_until(*due) : context_.run_one();
   now_ = clock_();
   context_.poll();

@@ -63,6 +63,7 @@ class EventLoop {
   Clock clock_;
   boost::asio::io_context context_{1};
   TimePoint now_;
+  bool clock_is_old_ = false;  // from before a wait
   DeadlineWheel wheel_;
   std::unordered_map<int, std::shared_ptr<Watched>> watched_;
   std::unordered_map<EventSource*, std::array<int, 4>> descriptors_;  // by tag; of a source, -1: none
