@@ -8,9 +8,10 @@ set -euo pipefail
 # PACKAGE=PROGRAM: not needed where the program is there, whoever installed it.
 declare -A packages=(
   [build]="g++ cmake ninja-build python3 libboost1.81-dev libssl-dev prometheus-cpp-dev libyaml-cpp-dev libcli11-dev
-           libspdlog-dev nlohmann-json3-dev zlib1g-dev"
-  [test]="libgtest-dev libgmock-dev binutils clang-format-14 courier-imap curl cyrus-imapd dovecot-imapd
-          fail2ban=fail2ban-regex haproxy iproute2 isync kubernetes-client=kubectl libfaketime nftables openssl
+           libspdlog-dev nlohmann-json3-dev zlib1g-dev libjs-chart.js"
+  [test]="libgtest-dev libgmock-dev binutils chromium clang-format-14 courier-imap curl cyrus-imapd dovecot-imapd
+          fail2ban=fail2ban-regex haproxy iproute2 isync kubernetes-client=kubectl libfaketime nftables nodejs=node
+          npm=npm openssl
           prometheus shellcheck systemd util-linux
           libcourier-unicode4 libgdbm6 libidn12 libltdl7
           libical3 libjansson4 libpcre3 libpq5 libsasl2-modules libsasl2-modules-db libsqlite3-0 libwrap0 libxapian30"

@@ -133,9 +133,10 @@ void CommandLine::declare_subcommands() {
   auto* why =
       app_.add_subcommand("why", "Ask a running imapmeter (--admin) what happened in a session that ended badly");
   why->add_option("ID", flags_.arguments, "The session, as in the log; without it: all that are kept")->expected(0, 1);
+  auto* top = app_.add_subcommand("top", "Show in the terminal what a running imapmeter (--admin) sees");
   auto* replay = app_.add_subcommand("replay", "Count what a recorded conversation holds: transcripts, output of why");
   replay->add_option("FILE", flags_.arguments, "Read as one conversation each")->required();
-  for (auto* each : {why, replay}) each->fallthrough()->set_help_flag("-h,--help", "Print this help and exit");
+  for (auto* each : {why, top, replay}) each->fallthrough()->set_help_flag("-h,--help", "Print this help and exit");
 }
 
 void CommandLine::declare_service() {
@@ -327,7 +328,9 @@ Invocation CommandLine::done() {
 // A subcommand needs no settings but whom to ask.
 Invocation CommandLine::asked(const std::string& subcommand) {
   text("--admin", "admin", flags_.admin, config_.admin);
-  const Action action = subcommand == "why" ? Action::why : Action::replay;
+  Action action = Action::replay;
+  if (subcommand == "why") action = Action::why;
+  if (subcommand == "top") action = Action::top;
   return {.action = action, .config = std::move(config_), .arguments = std::move(flags_.arguments)};
 }
 

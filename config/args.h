@@ -12,6 +12,7 @@ enum class Action : std::uint8_t {
   run,           // `config` can be run
   check,         // --check: `config` can be run as far as this folder sees; `output` says so where nobody sees more
   print_config,  // --print-config: `output` is `config` as YAML
+  top,           // `config.admin` is whom to ask
   why,           // `arguments`: the id of a session, or none; `config.admin` is whom to ask
   replay,        // `arguments`: files
   exit,          // --help, --version, or something is wrong: `output` says what

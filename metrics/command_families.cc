@@ -5,10 +5,6 @@
 namespace imapmeter::metrics {
 namespace {
 
-// The labels of proxy::Step: the last one is what the protocol calls it.
-constexpr std::array<std::string_view, proxy::step_count> phase_names = {"client_tls", "connect", "upstream_tls",
-                                                                         "greeting", "auth"};
-
 template <class Histograms>
 void by_timed_command(FamilyWriter& out, const Snapshot& all, Histograms Totals::*table) {
   for (const auto& listener : all.listeners) {

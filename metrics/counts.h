@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "metrics/capability_history.h"
+#include "metrics/failures.h"
 #include "metrics/histogram.h"
 #include "metrics/labels.h"
 #include "proxy/imap/event.h"
@@ -71,6 +72,7 @@ struct Counts {
   T accepted{};
   T authenticated{};
   Table<T, imap::outcome_count> outcomes{};
+  Table<T, failure_count> failures{};
   Histogram<T, session_bounds> session_duration{};
   Table<T, imap::client_software_count> client_software{};
   Table<T, imap::client_software_count, problem_count> client_problems{};
@@ -127,6 +129,7 @@ inline void add(Totals& to, const Counts<Cell>& from) noexcept {
   add(to.bye, from.bye);
   add(to.sessions, from.sessions);
   add(to.outcomes, from.outcomes);
+  add(to.failures, from.failures);
   add(to.idle_duration, from.idle_duration);
   add(to.untagged_data, from.untagged_data);
   add(to.auth_attempts, from.auth_attempts);

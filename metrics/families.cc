@@ -76,6 +76,16 @@ void sessions(FamilyWriter& out, const Snapshot& all) {
       "good / (all - login_rejected - unseen).");
   by<imap::Outcome>(out, all, "outcome", &Totals::outcomes);
 
+  out.counter(
+      "imapmeter_failures_total",
+      "Every failed login, failed command and cut session, each once, by the party whose fault it is and by kind: "
+      "docs/verdict.md has the table.");
+  for (const auto& listener : all.listeners) {
+    each<Failure>(listener.totals.failures, [&](Failure failure, std::uint64_t n) {
+      out.add({{"listener", listener.name}, {"party", name(row(failure).party)}, {"kind", row(failure).kind}}, n);
+    });
+  }
+
   out.histogram("imapmeter_session_duration_seconds", "Accepted connections, from accept to their end.");
   by_listener(out, all, &Totals::session_duration);
 
@@ -312,6 +322,18 @@ void info(FamilyWriter& out, const Snapshot& all) {
   out.add({}, all.log_lines_dropped);
 }
 
+void reloads(FamilyWriter& out, const ReloadState& state) {
+  out.counter("imapmeter_config_reloads_total",
+              "Requests to read the settings again (SIGHUP). This version does not, so that each counts as failed.");
+  out.add({{"result", "success"}}, state.succeeded);
+  out.add({{"result", "failed"}}, state.failed);
+  out.gauge("imapmeter_config_last_reload_successful", "1 where the settings were read the last time they were to be.");
+  out.add({}, std::uint64_t{state.last_succeeded ? 1U : 0U});
+  out.gauge("imapmeter_config_last_reload_success_timestamp_seconds",
+            "When the settings in force were read, in seconds since the epoch.");
+  out.add({}, state.last_success);
+}
+
 void process(FamilyWriter& out, const ProcessUsage& usage) {
   out.counter("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.");
   out.add({}, usage.cpu_seconds);
@@ -342,6 +364,7 @@ std::vector<prometheus::MetricFamily> families(const Snapshot& snapshot) {
   health(out, snapshot);
   limits(out, snapshot);
   info(out, snapshot);
+  reloads(out, snapshot.reloads);
   if (snapshot.process) process(out, *snapshot.process);
   return out.finish();
 }

@@ -26,6 +26,12 @@ using boost::system::error_code;
 // resets the connection and takes the answer with it.
 constexpr std::size_t discarded_octets = std::size_t{1} << 20;
 
+// What a browser may do with a page. The console loads its own files and asks the API, and nothing else.
+constexpr const char* page_policy = "default-src 'none'; frame-ancestors 'none'";
+constexpr const char* console_policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 bool is_syntax_error(const error_code& error) {
   return error.category() == http::make_error_code(http::error::bad_target).category() &&
          error != http::error::end_of_stream && error != http::error::partial_message;
@@ -163,7 +169,7 @@ void HttpConnection::send(http::status status, Page page) {
   response_.set(http::field::cache_control, "no-store");
   response_.set(http::field::vary, "Accept-Encoding");
   response_.set("X-Content-Type-Options", "nosniff");
-  response_.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  response_.set("Content-Security-Policy", page.type.starts_with("text/html") ? console_policy : page_policy);
   if (status == http::status::method_not_allowed) response_.set(http::field::allow, "GET, HEAD");
   if (status == http::status::too_many_requests) response_.set(http::field::retry_after, "1");
   response_.keep_alive(false);

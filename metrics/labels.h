@@ -8,6 +8,7 @@
 
 #include "proxy/imap/event.h"
 #include "proxy/imap/status.h"
+#include "proxy/observer.h"
 
 namespace imapmeter::metrics {
 
@@ -62,5 +63,9 @@ ServerAuthResult server_auth_result(imap::AuthResult result) noexcept;
 enum class Problem : std::uint8_t { login_rejected, login_failed, degraded, cut };
 inline constexpr std::size_t problem_count = 4;
 std::string_view name(Problem problem) noexcept;
+
+// The labels of proxy::Step: the last one is what the protocol calls it.
+inline constexpr std::array<std::string_view, proxy::step_count> phase_names = {"client_tls", "connect", "upstream_tls",
+                                                                                "greeting", "auth"};
 
 }  // namespace imapmeter::metrics

@@ -7,11 +7,24 @@
 #include <utility>
 
 #include "metrics/families.h"
+#include "metrics/session_table.h"
 
 namespace imapmeter::metrics {
+namespace {
+
+double epoch(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+}  // namespace
 
 Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build, Clock clock)
-    : clock_(clock), build_(std::move(build)), upstreams_(config.upstreams), certificates_(config.listeners.size()) {
+    : clock_(clock),
+      build_(std::move(build)),
+      upstreams_(config.upstreams),
+      start_(epoch(std::chrono::system_clock::now())),
+      certificates_(config.listeners.size()) {
+  reloads_.last_success = start_;
   for (const config::Upstream& upstream : upstreams_) {
     health_.emplace_back(upstream.servers.size());
     std::vector<std::string> servers;
@@ -67,6 +80,27 @@ void Metrics::set_certificate_expiry(std::size_t listener, const std::string& ce
   certificates_.at(listener)[certificate] = static_cast<double>(since_epoch.count());
 }
 
+void Metrics::note_reload(bool succeeded) {
+  const std::lock_guard lock(mutex_);
+  ++(succeeded ? reloads_.succeeded : reloads_.failed);
+  reloads_.last_succeeded = succeeded;
+  if (succeeded) reloads_.last_success = epoch(std::chrono::system_clock::now());
+}
+
+void Metrics::step(const Snapshot& now) {
+  const auto time = std::chrono::system_clock::now();
+  history_.note(now, time);
+  if (!judge_.note(now, time)) return;
+  const Verdict verdict = judge_.verdict();
+  events_.note({"verdict", {{"state", std::string(name(verdict.state))}, {"sentence", verdict.sentence}}});
+}
+
+std::string Metrics::open_sessions() const {
+  std::vector<const SkeletonNames*> names;
+  for (const ListenerSlot& slot : listeners_) names.push_back(slot.names.get());
+  return sessions_json(open_sessions_(), names);
+}
+
 void Metrics::set_limit(const std::string& listener, const std::string& limit, std::uint64_t value) {
   const std::lock_guard lock(mutex_);
   limits_.push_back({listener, limit, value});
@@ -91,6 +125,9 @@ ListenerSnapshot Metrics::listener_snapshot(const ListenerSlot& slot) const {
 Snapshot Metrics::snapshot() const {
   Snapshot snapshot;
   snapshot.build = build_;
+  snapshot.workers = listeners_.empty() ? 0 : static_cast<unsigned>(listeners_.front().shards.size());
+  snapshot.time = epoch(std::chrono::system_clock::now());
+  snapshot.start = start_;
   if (dropped_lines_) snapshot.log_lines_dropped = dropped_lines_();
   for (const config::Upstream& upstream : upstreams_) {
     UpstreamSnapshot& to = snapshot.upstreams.emplace_back();
@@ -112,6 +149,7 @@ Snapshot Metrics::snapshot() const {
   snapshot.relay_buffer_bytes = relay_buffers_();
   const std::lock_guard lock(mutex_);
   snapshot.limits = limits_;
+  snapshot.reloads = reloads_;
   for (std::size_t i = 0; i < health_.size(); ++i) {
     for (std::size_t server = 0; server < health_[i].size(); ++server)
       snapshot.upstreams[i].health[config::to_string(upstreams_[i].servers[server])] = health_[i][server];

@@ -17,9 +17,12 @@
 #include <vector>
 
 #include "config/config.h"
+#include "metrics/history.h"
 #include "metrics/process_usage.h"
 #include "metrics/shard.h"
 #include "metrics/snapshot.h"
+#include "metrics/verdict.h"
+#include "proxy/open_session.h"
 
 namespace imapmeter::metrics {
 
@@ -49,11 +52,22 @@ class Metrics final : public prometheus::Collectable {
   // Tells the octets that sessions keep now; on any thread. Before the first look.
   void set_relay_buffers(std::function<std::uint64_t()> lent) { relay_buffers_ = std::move(lent); }
 
+  // Who knows the sessions that are open now; may wait for a moment. Before the first look.
+  void set_open_sessions(std::function<proxy::OpenSessions()> open) { open_sessions_ = std::move(open); }
+  // The settings were to be read again.
+  void note_reload(bool succeeded);
+  // Once in every History::step: the history goes on, and a verdict is found.
+  void step(const Snapshot& now);
+
   Snapshot snapshot() const;
   std::vector<prometheus::MetricFamily> Collect() const override;
   const Skeletons& skeletons() const noexcept { return skeletons_; }
   Events& events() noexcept { return events_; }
   const Events& events() const noexcept { return events_; }
+  const History& history() const noexcept { return history_; }
+  Verdict verdict() const { return judge_.verdict(); }
+  // /api/v1/sessions
+  std::string open_sessions() const;
   // The answer to GET /metrics: Prometheus text format 0.0.4.
   std::string exposition() const;
   // Of these the series that count something and are not zero; of histograms count and sum.
@@ -74,15 +88,21 @@ class Metrics final : public prometheus::Collectable {
   std::vector<config::Upstream> upstreams_;
   Skeletons skeletons_;
   Events events_;
+  History history_;
+  Judge judge_;
   std::vector<std::unique_ptr<CapabilityHistory>> capabilities_;  // by upstream
   std::vector<ListenerSlot> listeners_;
   std::function<std::uint64_t()> dropped_lines_;
   std::function<std::uint64_t()> relay_buffers_ = [] { return std::uint64_t{0}; };
 
+  std::function<proxy::OpenSessions()> open_sessions_ = [] { return proxy::OpenSessions{}; };
+  const double start_;
+
   // Between the control thread, which sets, and whoever looks; never taken by a relay thread.
   mutable std::mutex mutex_;
   std::vector<std::map<std::string, double>> certificates_;  // by listener
   std::vector<LimitSnapshot> limits_;
+  ReloadState reloads_;
   std::vector<std::vector<ServerHealth>> health_;  // by upstream and server
   mutable ProcessReader process_;
 };

@@ -1,18 +1,14 @@
 #include "metrics/pages.h"
 
+#include <algorithm>
+
+#include "metrics/embedded_files.h"
 #include "metrics/status_json.h"
 
 namespace imapmeter::metrics {
 namespace {
 
-constexpr const char* index_text =
-    "imapmeter\n"
-    "/metrics        Prometheus text format\n"
-    "/livez          200 while the process is alive\n"
-    "/readyz         200 while the listeners accept, else 503; with ?upstream=NAME also 503 without a usable server\n"
-    "/api/v1/status  totals, rates and build as JSON\n"
-    "/api/v1/events  what has happened lately to imapmeter and its servers, as JSON\n"
-    "/api/v1/skeletons  the last sessions that ended badly: events without any text of a peer, as JSON\n";
+constexpr std::string_view api_path = "/api/v1/";
 
 Page not_found() { return {404, "text/plain; charset=utf-8", "not found\n"}; }
 
@@ -35,26 +31,34 @@ Page Pages::get(std::string_view target, Exposure exposure) const {
   if (path == "/readyz") return readiness(target.substr(path.size()));
   if (exposure != Exposure::local) return not_found();
 
-  if (path == "/") {
-    page.body = index_text;
-    return page;
-  }
-  if (path == "/api/v1/status") {
-    page.type = "application/json";
+  if (path.starts_with(api_path)) return api(path.substr(api_path.size()));
+  const auto files = embedded_files();
+  const auto file = std::find_if(files.begin(), files.end(), [&](const auto& each) { return each.path == path; });
+  if (file == files.end()) return not_found();
+  page.type = std::string(file->type) + "; charset=utf-8";
+  page.body = file->content;
+  return page;
+}
+
+Page Pages::api(std::string_view what) const {
+  Page page;
+  page.type = "application/json";
+  if (what == "status") {
     page.body = status_json(metrics_.snapshot(), ready_());
-    return page;
-  }
-  if (path == "/api/v1/events") {
-    page.type = "application/json";
+  } else if (what == "verdict") {
+    page.body = verdict_json(metrics_.verdict());
+  } else if (what == "history") {
+    page.body = metrics_.history().json();
+  } else if (what == "sessions") {
+    page.body = metrics_.open_sessions();
+  } else if (what == "events") {
     page.body = events_json(metrics_.events().all());
-    return page;
-  }
-  if (path == "/api/v1/skeletons") {
-    page.type = "application/json";
+  } else if (what == "skeletons") {
     page.body = skeletons_json(metrics_.skeletons().all());
-    return page;
+  } else {
+    return not_found();
   }
-  return not_found();
+  return page;
 }
 
 // For load balancers: `query` may name an upstream. Any other query asks for more than is known here.

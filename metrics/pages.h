@@ -31,6 +31,8 @@ class Pages {
   Page get(std::string_view target, Exposure exposure) const;
 
  private:
+  // The console's and anybody's: totals, verdict, history, open sessions, events, sessions that ended badly.
+  Page api(std::string_view what) const;
   Page readiness(std::string_view query) const;
 
   const Metrics& metrics_;

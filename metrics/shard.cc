@@ -66,6 +66,7 @@ void Shard::on_command_started(const imap::CommandStart& start) noexcept {
 
 void Shard::on_command_ended(const imap::CommandEnd& end) noexcept {
   counts_.commands[at(end.command)][at(end.result)].add(1);
+  count(failure_of(end));
   if (end.duration) counts_.command_duration[timed_place(end.command)].observe(*end.duration);
 }
 
@@ -77,6 +78,7 @@ void Shard::on_idle(std::chrono::nanoseconds duration) noexcept { counts_.idle_d
 
 void Shard::on_auth_attempt(const imap::AuthAttempt& attempt) noexcept {
   counts_.auth_attempts[at(attempt.mechanism)][at(attempt.result)].add(1);
+  count(failure_of(attempt.result));
   if (is_failure(attempt.result)) counts_.auth_failures[at(auth_failure(attempt.code))].add(1);
 }
 
@@ -182,6 +184,7 @@ void Shard::on_closed(const proxy::Closed& closed) noexcept {
   counts_.sessions[at(closed.state)].add(std::uint64_t{0} - 1);
   counts_.closed[at(closed.reason)][at(closed.phase)].add(1);
   counts_.session_duration.observe(closed.duration);
+  count(failure_of(closed));
   const bool limit =
       closed.reason >= proxy::CloseReason::limit_global && closed.reason <= proxy::CloseReason::fd_exhausted;
   if (limit && !limits_told_[at(closed.reason)]) tell_limit(closed.reason);
@@ -192,6 +195,10 @@ void Shard::on_closed(const proxy::Closed& closed) noexcept {
   if (trouble) counts_.client_problems[software][at(*trouble)].add(1);
   const bool badly = closed.facts->outcome && *closed.facts->outcome != imap::Outcome::good;
   if (badly && shared_.skeletons != nullptr) keep_skeleton(closed);
+}
+
+void Shard::count(std::optional<Failure> failure) noexcept {
+  if (failure) counts_.failures[at(*failure)].add(1);
 }
 
 void Shard::tell_limit(proxy::CloseReason limit) noexcept {

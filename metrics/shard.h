@@ -89,6 +89,7 @@ class Shard final : public imap::Observer, public proxy::Observer {
   const FailingNetworks& failing_networks() const noexcept { return failing_networks_; }
 
  private:
+  void count(std::optional<Failure> failure) noexcept;
   void tell_limit(proxy::CloseReason limit) noexcept;
   void keep_skeleton(const proxy::Closed& closed) noexcept;
 

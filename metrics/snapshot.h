@@ -51,12 +51,24 @@ struct LimitSnapshot {
   std::uint64_t value = 0;
 };
 
+// Of the settings that are in force.
+struct ReloadState {
+  std::uint64_t succeeded = 0;
+  std::uint64_t failed = 0;
+  bool last_succeeded = true;
+  double last_success = 0;  // seconds since the epoch: the start, at first
+};
+
 struct Snapshot {
   std::vector<ListenerSnapshot> listeners;
   std::vector<UpstreamSnapshot> upstreams;
   std::vector<LimitSnapshot> limits;
   std::uint64_t relay_buffer_bytes = 0;
   BuildInfo build;
+  unsigned workers = 0;
+  double time = 0;   // seconds since the epoch
+  double start = 0;  // of this process, the same
+  ReloadState reloads;
   std::uint64_t log_lines_dropped = 0;
   std::optional<ProcessUsage> process;
 };

@@ -23,6 +23,7 @@
 #include "metrics/admin_server.h"
 #include "metrics/metrics.h"
 #include "metrics/opaque_watch.h"
+#include "metrics/top.h"
 #include "metrics/why.h"
 #include "proxy/health_check.h"
 #include "proxy/log.h"
@@ -39,10 +40,11 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr std::chrono::seconds watch_interval{1};
-constexpr std::chrono::seconds opaque_interval{10};
 constexpr std::chrono::milliseconds retry{100};  // where there was no memory
-constexpr std::chrono::seconds longest_end{3};   // of a drained process
-constexpr std::chrono::seconds first_lookup{5};  // then it starts all the same, and the look-ups go on
+constexpr std::size_t sessions_shown = 1000;
+constexpr std::chrono::seconds worker_patience{1};  // of the session table
+constexpr std::chrono::seconds longest_end{3};      // of a drained process
+constexpr std::chrono::seconds first_lookup{5};     // then it starts all the same, and the look-ups go on
 
 // Passwords pass through this process: no core file, no ptrace by others of the same user, no new privileges.
 void harden_process() {
@@ -84,7 +86,7 @@ class Control {
         timer_(context_),
         ticket_timer_(context_),
         watch_timer_(context_),
-        opaque_timer_(context_) {
+        step_timer_(context_) {
     for (std::size_t upstream = 0; upstream < config.upstreams.size(); ++upstream) {
       const auto& servers = config.upstreams[upstream].servers;
       for (std::size_t number = 0; number < servers.size(); ++number)
@@ -137,7 +139,7 @@ class Control {
     await_signal();
     await_rotation();
     await_watch();
-    await_opaque();
+    await_step();
     for (proxy::HealthCheck& each : health_checks_) each.start();
   }
 
@@ -145,14 +147,19 @@ class Control {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
       if (signal == SIGHUP)
-        proxy::log_limited(proxy::LogClass::signal,
-                           "SIGHUP: this version does not reload its configuration; restart it instead");
+        refuse_reload();
       else if (draining.exchange(true))
         server_.force();
       else
         drain();
       await_signal();
     });
+  }
+
+  void refuse_reload() {
+    metrics_.note_reload(false);
+    proxy::log_limited(proxy::LogClass::signal,
+                       "SIGHUP: this version does not reload its configuration; restart it instead");
   }
 
   void await_rotation() {
@@ -173,13 +180,15 @@ class Control {
     });
   }
 
-  void await_opaque() {
-    opaque_timer_.expires_after(opaque_interval);
-    opaque_timer_.async_wait([this](const boost::system::error_code& error) {
+  void await_step() {
+    step_timer_.expires_after(metrics::History::step);
+    step_timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
-      for (const std::string& each : opaque_watch_.look(metrics_.snapshot(), std::chrono::steady_clock::now()))
+      const metrics::Snapshot snapshot = metrics_.snapshot();
+      metrics_.step(snapshot);
+      for (const std::string& each : opaque_watch_.look(snapshot, std::chrono::steady_clock::now()))
         proxy::log_warning("{}", each);
-      await_opaque();
+      await_step();
     });
   }
 
@@ -203,7 +212,7 @@ class Control {
   asio::steady_timer timer_;
   asio::steady_timer ticket_timer_;
   asio::steady_timer watch_timer_;
-  asio::steady_timer opaque_timer_;
+  asio::steady_timer step_timer_;
   std::list<proxy::NameLookup> lookups_;
   proxy::ThreadBuffers health_buffers_;
   std::list<proxy::HealthCheck> health_checks_;
@@ -224,6 +233,12 @@ void tell_limits(const config::Config& config, const proxy::Server& server, metr
     tell(each.name, "handshakes", config.limits.handshakes);
     tell(each.name, "handshakes_per_second", config.limits.handshakes_per_second);
   }
+}
+
+proxy::OpenSessions open_sessions(proxy::Server& server, const proxy::SessionLogShared& log) {
+  proxy::OpenSessions open = server.open_sessions(sessions_shown, worker_patience);
+  for (proxy::OpenSession& each : open.shown) each.client_text = log.client_text(each.client);
+  return open;
 }
 
 // What the sessions of one worker and listener are told to: first counted, then logged.
@@ -277,6 +292,7 @@ int serve(const config::Config& config, const std::vector<std::string>& warnings
   server.start();
   metrics.events().note({"start"});
   tell_limits(config, server, metrics);
+  metrics.set_open_sessions([&] { return open_sessions(server, session_log); });
   metrics.set_relay_buffers([&server] { return server.relay_buffer_bytes(); });
   admin.start();
   print_ready(config, server, admin);
@@ -337,6 +353,10 @@ int run(int argc, char** argv) {
   const config::Invocation invocation = config::parse(argc, argv);
   if (invocation.action == config::Action::check) return check(invocation);
   if (invocation.action == config::Action::why) return why(invocation);
+  if (invocation.action == config::Action::top) {
+    metrics::top(invocation.config.admin);
+    return 0;
+  }
   if (invocation.action == config::Action::replay) return replay(invocation);
   if (invocation.action != config::Action::run) {
     std::fputs(invocation.output.c_str(), invocation.status == 0 ? stdout : stderr);

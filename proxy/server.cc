@@ -6,8 +6,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <stdexcept>
 
 #include "proxy/log.h"
@@ -180,6 +182,40 @@ std::uint64_t Server::relay_buffer_bytes() const noexcept {
   std::uint64_t lent = 0;
   for (const auto& worker : workers_) lent += worker->buffers.budget.lent();
   return lent;
+}
+
+namespace {
+
+// The answers of the workers. It outlives whoever asked: a worker may answer late.
+struct Roll {
+  std::mutex mutex;
+  std::condition_variable complete;
+  OpenSessions all;
+  std::size_t missing = 0;
+
+  void add(OpenSessions some) {
+    const std::lock_guard lock(mutex);
+    all.total += some.total;
+    all.shown.insert(all.shown.end(), some.shown.begin(), some.shown.end());
+    if (--missing == 0) complete.notify_one();
+  }
+};
+
+}  // namespace
+
+OpenSessions Server::open_sessions(std::size_t most, std::chrono::milliseconds patience) {
+  const auto roll = std::make_shared<Roll>();
+  roll->missing = workers_.size();
+  for (auto& worker : workers_)
+    worker->loop.post([roll, &worker = *worker, part = most / workers_.size()] {
+      try {
+        roll->add(worker.open_sessions(part));
+      } catch (const std::bad_alloc&) {  // it is left out
+      }
+    });
+  std::unique_lock lock(roll->mutex);
+  roll->complete.wait_for(lock, patience, [&] { return roll->missing == 0; });
+  return roll->all;
 }
 
 void Server::drain(std::chrono::milliseconds spread, std::function<void()> on_drained) {

@@ -53,6 +53,9 @@ class Server {
   std::uint64_t memory_limit() const noexcept { return limits_.memory.limit(); }
   // Octets that sessions keep of what their peers do not take. From any thread.
   std::uint64_t relay_buffer_bytes() const noexcept;
+  // On a thread that is no worker's: asks all workers, each for its part of `most`, and waits for them for `patience`;
+  // a worker that has not answered by then is left out.
+  OpenSessions open_sessions(std::size_t most, std::chrono::milliseconds patience);
   // `on_drained` is called on the last worker's thread.
   void drain(std::chrono::milliseconds spread, std::function<void()> on_drained);
   // Ends what is left of a drain. join() then returns soon.

@@ -30,6 +30,7 @@
 #include "proxy/leg.h"
 #include "proxy/limits.h"
 #include "proxy/observer.h"
+#include "proxy/open_session.h"
 #include "proxy/pump.h"
 #include "proxy/session_dialogue.h"
 #include "proxy/session_facts.h"
@@ -66,6 +67,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void drain(TimePoint at);
   // Close now.
   void force_close(CloseReason reason);
+  OpenSession describe() const;  // session_describe.cc
 
   void on_ready(unsigned tag, std::uint32_t events) override;
   void on_again() override { advance(); }

@@ -72,6 +72,8 @@ class Worker {
   void drain(std::chrono::milliseconds spread);
   // Closes what is left. Returns how many sessions that were.
   std::size_t force();
+  // `most` of them; session_describe.cc.
+  OpenSessions open_sessions(std::size_t most) const;
 
   // For sessions
   ListenerContext& context(std::size_t listener) { return contexts_[listener]; }

@@ -128,6 +128,7 @@ struct CommandEnd {
   // From the LF of its last line to the LF of its answer. None without an answer, for IDLE, and where the answer came
   // before the command's last octet.
   std::optional<std::chrono::nanoseconds> duration = std::nullopt;
+  ResponseCode code = ResponseCode::none;  // of the answer
 };
 
 // How an attempt to log in was answered.

@@ -51,7 +51,7 @@ void SessionTracker::complete(std::size_t index, Condition condition, ResponseCo
     if (first && !early) observer_.on_first_response(command.command, *first);
     answer_latest();
   }
-  tell_end(command, condition, early);
+  tell_end(command, condition, code, early);
   if (is_login(command.command)) tell_login(command, condition, code);
   if (command.impatient && command.owed > 0 && condition != Condition::ok) {
     // octets of a literal that the server refused are on their way: it reads them as commands, we did not
@@ -61,8 +61,9 @@ void SessionTracker::complete(std::size_t index, Condition condition, ResponseCo
   apply(command, condition);
 }
 
-void SessionTracker::tell_end(const OutstandingCommand& command, Condition condition, bool early) noexcept {
-  CommandEnd end{.command = command.command, .result = result_of(condition)};
+void SessionTracker::tell_end(const OutstandingCommand& command, Condition condition, ResponseCode code,
+                              bool early) noexcept {
+  CommandEnd end{.command = command.command, .result = result_of(condition), .code = code};
   if (!early && command.command != Command::idle) end.duration = now_ - command.since;
   observer_.on_command_ended(end);
   if (command.idling) observer_.on_idle(now_ - command.since);

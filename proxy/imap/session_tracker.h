@@ -155,7 +155,7 @@ class SessionTracker {
   // session_tracker.cc
   void complete(std::size_t index, Condition condition, ResponseCode code) noexcept;
   void answer_latest() noexcept;
-  void tell_end(const OutstandingCommand& command, Condition condition, bool early) noexcept;
+  void tell_end(const OutstandingCommand& command, Condition condition, ResponseCode code, bool early) noexcept;
   void tell_login(const OutstandingCommand& command, Condition condition, ResponseCode code) noexcept;
   void apply(const OutstandingCommand& command, Condition condition) noexcept;
   void end_unanswered(const OutstandingCommand& command, CommandResult result) noexcept;

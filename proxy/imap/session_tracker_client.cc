@@ -160,7 +160,7 @@ void SessionTracker::answer_early(const OutstandingCommand& command) noexcept {
   answered_early_ = false;
   latest_ = Latest::none;
   observer_.on_anomaly(Anomaly::early_completion);
-  tell_end(command, early_condition_, true);
+  tell_end(command, early_condition_, early_code_, true);
   if (is_login(command.command)) tell_login(command, early_condition_, early_code_);
   commands_.waiting() ? commands_.reject() : commands_.answered();
   apply(command, early_condition_);

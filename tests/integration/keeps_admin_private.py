@@ -8,7 +8,8 @@ import unittest
 
 from harness import IntegrationCase, honest_server, scaled, wait_until, well_behaved_session
 
-PRIVATE = ("/", "/api/v1/status")
+PRIVATE = ("/", "/chart.js", "/console/console.css", "/api/v1/status", "/api/v1/verdict", "/api/v1/history",
+           "/api/v1/sessions", "/api/v1/events", "/api/v1/skeletons")
 PUBLIC = ("/metrics", "/livez", "/readyz")
 SCRAPES_PER_SECOND = 10
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438

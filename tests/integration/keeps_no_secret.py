@@ -94,6 +94,9 @@ def imapmeter(*arguments: str) -> bytes:
         raise AssertionError(f"imapmeter {arguments}: {done.stderr}")
     return done.stdout + done.stderr
 
+PAGES = ("/", "/metrics", "/api/v1/status", "/api/v1/verdict", "/api/v1/history", "/api/v1/sessions", "/api/v1/events",
+         "/api/v1/skeletons")
+
 
 class KeepsNoSecret(IntegrationCase):
     def setUp(self):
@@ -118,7 +121,7 @@ class KeepsNoSecret(IntegrationCase):
         outputs = {"log": "\n".join(self.proxy.log).encode(), "stdout": "\n".join(self.proxy.stdout).encode()}
         asked = self.canary.word.decode()
         for listener, address in (("admin", self.proxy.admin), ("metrics", self.proxy.metrics)):
-            for path in ("/", "/metrics", "/api/v1/status", "/api/v1/skeletons", "/api/v1/events", "/livez", "/readyz", f"/{asked}", f"/metrics?{asked}"):
+            for path in (*PAGES, "/livez", "/readyz", f"/{asked}", f"/metrics?{asked}"):
                 _, headers, body = self.proxy.get(path, address=address)
                 outputs[f"{listener} {path}"] = repr(headers).encode() + body
         for name in ("cmdline", "environ", "comm"):
@@ -214,7 +217,7 @@ class KeepsNoSecret(IntegrationCase):
         server.shutdown_write()
         client.close_clean()
         self.proxy.wait_for("imapmeter_sessions_closed_total", 1, reason="upstream_eof")
-        outputs = [self.proxy.get(path)[2].decode() for path in ("/", "/metrics", "/api/v1/status")] + self.proxy.log
+        outputs = [self.proxy.get(path)[2].decode() for path in PAGES] + self.proxy.log
         for part in ("127.77", "55.33"):
             self.assertFalse([text for text in outputs if part in text], part)
         self.check_invariants()

@@ -46,7 +46,7 @@ RULES = [
     (r"config/", [r"config/"], set(), True),
     (r"proxy/main\.cc$", [r"proxy/", r"metrics/", r"config/"], {"asio", "boost", "openssl", "spdlog", "fmt", "systemd"}, True),
     (r"proxy/", [r"proxy/", r"config/config\.h$"], {"asio", "boost", "openssl", "spdlog", "fmt"}, True),
-    (r"metrics/", [r"metrics/", r"proxy/imap/(status|event|observer|flight_recorder|capability_set)\.h$", r"proxy/(observer|session_facts)\.h$", r"config/config\.h$"],
+    (r"metrics/", [r"metrics/", r"proxy/imap/(status|event|observer|flight_recorder|capability_set)\.h$", r"proxy/(observer|open_session|session_facts)\.h$", r"config/config\.h$"],
      {"asio", "beast", "boost", "prometheus", "json", "zlib"}, True),
     (r"tests/integration/", [r"tests/integration/"], {"openssl", "boost", "asio"}, True),
     (r"tests/", [r"proxy/", r"metrics/", r"config/", r"tests/"], set(LIBRARIES.values()), True),

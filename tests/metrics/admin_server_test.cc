@@ -22,6 +22,16 @@ using test::http_get;
 using test::HttpAnswer;
 using testing::HasSubstr;
 
+constexpr std::array operator_pages = {"/",
+                                       "/chart.js",
+                                       "/console/console.css",
+                                       "/api/v1/status",
+                                       "/api/v1/verdict",
+                                       "/api/v1/history",
+                                       "/api/v1/sessions",
+                                       "/api/v1/events",
+                                       "/api/v1/skeletons"};
+
 class AdminServerTest : public testing::Test {
  protected:
   void start(const std::string& metrics_address = "127.0.0.1:0", const std::string& admin_address = "127.0.0.1:0") {
@@ -115,7 +125,6 @@ TEST_F(AdminServerTest, ServesTheOperatorOnAdminOnly) {
   start();
   metrics_.shard(0, 0).on_accepted();
   metrics_.shard(0, 0).on_upstream_connect(0, proxy::ConnectResult::refused);
-  EXPECT_THAT(http_get(admin(), "/").body, HasSubstr("/api/v1/status"));
   const HttpAnswer answer = http_get(admin(), "/api/v1/status");
   EXPECT_EQ(answer.field("Content-Type"), "application/json");
   const auto status = nlohmann::json::parse(answer.body);
@@ -129,8 +138,34 @@ TEST_F(AdminServerTest, ServesTheOperatorOnAdminOnly) {
   EXPECT_EQ(listener.at("rates_per_second").at("BYE").at("15m"), 0.0);
   EXPECT_EQ(status.at("upstreams").at(0).at("servers").at(1).at("connects").at("refused"), 1);
 
-  EXPECT_EQ(http_get(open(), "/").status, 404);
-  EXPECT_EQ(http_get(open(), "/api/v1/status").status, 404);
+  for (const char* path : operator_pages) {
+    EXPECT_EQ(http_get(admin(), path).status, 200) << path;
+    EXPECT_EQ(http_get(open(), path).status, 404) << path;
+  }
+}
+
+// The console may load its own files and ask the API; no other page may do anything in a browser.
+TEST_F(AdminServerTest, OnlyTheConsoleMayRunScripts) {
+  start();
+  const HttpAnswer console = http_get(admin(), "/");
+  EXPECT_EQ(console.field("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_THAT(console.body, HasSubstr("<html lang=\"en\""));
+  EXPECT_THAT(console.body, testing::Not(testing::AnyOf(HasSubstr("src=\"http"), HasSubstr("href=\"http"))));
+  EXPECT_THAT(console.field("Content-Security-Policy"), HasSubstr("script-src 'self';"));
+  EXPECT_THAT(http_get(admin(), "/chart.js").body, HasSubstr("Chart.js"));
+  EXPECT_EQ(http_get(admin(), "/console/console.css").field("Content-Type"), "text/css; charset=utf-8");
+  for (const char* path : {"/api/v1/status", "/metrics", "/chart.js", "/nowhere"})
+    EXPECT_EQ(http_get(admin(), path).field("Content-Security-Policy"), "default-src 'none'; frame-ancestors 'none'");
+}
+
+TEST_F(AdminServerTest, TheApiHasHistoryVerdictAndSessions) {
+  start();
+  metrics_.shard(0, 0).on_accepted();
+  metrics_.step(metrics_.snapshot());
+  const auto history = nlohmann::json::parse(http_get(admin(), "/api/v1/history").body);
+  EXPECT_EQ(history.at("listeners").at(0).at("series").at("accepted"), nlohmann::json({1}));
+  EXPECT_EQ(nlohmann::json::parse(http_get(admin(), "/api/v1/verdict").body).at("state"), "not_enough_data");
+  EXPECT_EQ(nlohmann::json::parse(http_get(admin(), "/api/v1/sessions").body).at("total"), 0);
 }
 
 // FAULTS D3: paths are compared as they are, and nothing is read from disk.
@@ -166,8 +201,7 @@ TEST_F(AdminServerTest, D7AnAdminOpenToTheNetworkServesOnlyWhatMetricsServes) {
   EXPECT_EQ(http_get(reachable, "/metrics").status, 200);
   EXPECT_EQ(http_get(reachable, "/livez").status, 200);
   EXPECT_EQ(http_get(reachable, "/readyz").status, 200);
-  EXPECT_EQ(http_get(reachable, "/").status, 404);
-  EXPECT_EQ(http_get(reachable, "/api/v1/status").status, 404);
+  for (const char* path : operator_pages) EXPECT_EQ(http_get(reachable, path).status, 404) << path;
 }
 
 TEST_F(AdminServerTest, ListensOnIPv6) {
