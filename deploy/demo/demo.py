@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo: a private Dovecot with real mail, imapmeter in front of it, people at work, Prometheus watching.
+"""The demo: three Dovecots with real mail, imapmeter in front of them, people at work, Prometheus watching.
 
 Everything listens on 127.0.0.1 and lives in one scratch directory. Ctrl-C ends it and leaves no process and no file.
 """
@@ -11,48 +11,23 @@ import select
 import shutil
 import signal
 import ssl
+import subprocess
 import sys
 import tempfile
 import time
 
-from dovecot import PASSWORD, Dovecot, find
+from dovecot import PASSWORD, find
+from imapmeter import Imapmeter
+from incident import Chronicle, Incident
 from live import LiveView
-from processes import Child, free_port, is_free
+from processes import free_port, is_free
 from prometheus import Prometheus
+from servers import MailServers
 from traffic import Traffic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NEEDED = {"dovecot": "dovecot-imapd", "doveadm": "dovecot-core", "openssl": "openssl", "prometheus": "prometheus"}
 PORTS = {"imaps": 1993, "admin": 19143, "prometheus": 9090}
-
-
-class Imapmeter:
-    """The binary in front of `upstream_port`, with a CA of its own in `directory`."""
-
-    def __init__(self, binary, directory, upstream_port, imaps, admin):
-        self.directory = pathlib.Path(directory)
-        self.command = [binary, "--listen", f"imaps://127.0.0.1:{imaps}", "--self-signed", str(self.directory),
-                        "--upstream", f"imap://127.0.0.1:{upstream_port}", "--admin", f"127.0.0.1:{admin}"]
-        self.ca = self.directory / "ca.pem"
-        self.admin = self.address = ""
-        self._child = None
-
-    def start(self):
-        self.directory.mkdir()
-        log, output = self.directory / "imapmeter.log", self.directory / "stdout"
-        with open(log, "wb") as log_file, open(output, "wb") as output_file:
-            self._child = Child(self.command, stdout=output_file, stderr=log_file)
-        if not self._child.wait_ready(lambda: "\n" in output.read_text(), 20, "imapmeter's ready line"):
-            raise RuntimeError(f"imapmeter did not start: {log.read_text(errors='replace')[-2000:]}")
-        values = dict(word.split("=", 1) for word in output.read_text().split()[1:])
-        self.admin, self.address = values["admin"], values["address"]
-
-    def stop(self):
-        if self._child:
-            self._child.stop()
-
-    def running(self):
-        return self._child.running()
 
 
 class Ending:
@@ -76,7 +51,7 @@ def main():
     try:
         with contextlib.ExitStack() as stack:
             run(stack, options, Ending())
-    except (RuntimeError, OSError) as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         sys.exit(f"the demo has failed: {error}")
     print("\nended; nothing is left behind")
 
@@ -85,6 +60,10 @@ def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--imapmeter", default=str(ROOT / "build" / "release" / "imapmeter"), metavar="FILE",
                         help="the binary (default: build/release/imapmeter)")
+    parser.add_argument("--incident", action="store_true",
+                        help="one server gets slow, then refuses logins, then dies, and comes back")
+    parser.add_argument("--phase", type=float, default=360, metavar="SECONDS",
+                        help="how long each phase of the incident lasts (default: 360, so that most alerts can fire)")
     parser.add_argument("--for", dest="seconds", type=float, default=float("inf"), metavar="SECONDS",
                         help="end by itself after so long")
     parser.add_argument("--free-ports", action="store_true", help="leave the usual ports alone")
@@ -103,16 +82,20 @@ def run(stack, options, ending):
     ports = choose_ports(options.free_ports)
     scratch = tempfile.mkdtemp(prefix="imapmeter-demo-")
     stack.callback(shutil.rmtree, scratch)
-    print("starting Dovecot, imapmeter and Prometheus …", flush=True)
-    dovecot = started(stack, Dovecot(os.path.join(scratch, "dovecot")))
-    imapmeter = started(stack, Imapmeter(options.imapmeter, os.path.join(scratch, "imapmeter"), dovecot.imap,
+    print("starting three Dovecots, imapmeter and Prometheus …", flush=True)
+    servers = started(stack, MailServers(scratch))
+    imapmeter = started(stack, Imapmeter(options.imapmeter, os.path.join(scratch, "imapmeter"), servers.addresses(),
                                          ports["imaps"], ports["admin"]))
     prometheus = started(stack, Prometheus(os.path.join(scratch, "prometheus"), imapmeter.admin, ports["prometheus"]))
     tls = ssl.create_default_context(cafile=imapmeter.ca)
-    traffic = started(stack, Traffic(int(imapmeter.address.rpartition(":")[2]), tls, dovecot))
-    print_addresses(dovecot, imapmeter, prometheus)
-    watch(LiveView(prometheus, remarks=lambda: remarks(traffic)), {"imapmeter": imapmeter, "Prometheus": prometheus},
-          options.seconds, ending)
+    traffic = started(stack, Traffic(int(imapmeter.address.rpartition(":")[2]), tls, servers))
+    print_addresses(servers, imapmeter, prometheus)
+    view = LiveView(imapmeter, prometheus, lambda: remarks(traffic))
+    course = []
+    if options.incident:
+        incident = started(stack, Incident(servers.members[1], prometheus, options.phase, view.say))
+        course = [incident.step, Chronicle(imapmeter, prometheus, view.say).note]
+    watch(view, course, {"imapmeter": imapmeter, "Prometheus": prometheus}, options.seconds, ending)
 
 
 def started(stack, part):
@@ -122,15 +105,21 @@ def started(stack, part):
     return part
 
 
-def watch(view, parts, seconds, ending):
+def watch(view, course, parts, seconds, ending):
+    """`course`: what is done each second beside looking."""
     deadline = time.monotonic() + seconds
     pause = 1.0 if view.terminal else 5.0
+    drawn = float("-inf")
     while time.monotonic() < deadline and not ending.wait(0):
         for name, part in parts.items():
             if not part.running():
                 raise RuntimeError(f"{name} has ended by itself")
-        view.draw()
-        ending.wait(max(0.0, min(pause, deadline - time.monotonic())))
+        for step in course:
+            step()
+        if time.monotonic() >= drawn + pause:
+            drawn = time.monotonic()
+            view.draw()
+        ending.wait(max(0.0, min(1.0, deadline - time.monotonic())))
 
 
 def choose_ports(free_ones):
@@ -142,14 +131,16 @@ def choose_ports(free_ones):
     return ports
 
 
-def print_addresses(dovecot, imapmeter, prometheus):
+def print_addresses(servers, imapmeter, prometheus):
     print(f"""
+  console                  http://{imapmeter.admin}/
+  Prometheus               {prometheus.url}   its alerts: {prometheus.url}/alerts
+
   mail through imapmeter   imaps://{imapmeter.address}   user person0, password {PASSWORD}
   the CA to trust          {imapmeter.ca}
   metrics                  http://{imapmeter.admin}/metrics
-  Prometheus               {prometheus.url}
-  Dovecot behind it        imap://127.0.0.1:{dovecot.imap}
-  Grafana dashboard        {ROOT / "deploy" / "grafana" / "imapmeter.json"}
+  Dovecots behind it       {", ".join(f"imap://{address}" for address in servers.addresses())}
+  Grafana dashboards       {ROOT / "deploy" / "grafana"}
   Ctrl-C ends it all
 """, flush=True)
 

@@ -4,6 +4,7 @@
     server.start()                     # server.imap and server.imaps are its ports
     server.add_mail("alice", "INBOX", [b"Subject: one\n\nHello\n"])
     server.doveadm("kick", "alice")    # alice's clients get `* BYE`
+    server.change_users(NO_USERS)      # logins are answered `NO [UNAVAILABLE]`, until change_users(USERS)
     server.stop()
 
 Any user name may log in with PASSWORD. The certificate (server.certificate) is for localhost and 127.0.0.1.
@@ -13,6 +14,7 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
@@ -21,6 +23,9 @@ import time
 from processes import Child, free_port
 
 PASSWORD = "secret"
+# Who may log in: whoever has the password; nobody, because the server cannot find out.
+USERS = f"driver = static\n  args = password={PASSWORD}"
+NO_USERS = "driver = checkpassword\n  args = /nonexistent/checkpassword"
 
 # Dovecot puts unix sockets under its base_dir, and the kernel ends their paths at 107 octets.
 LONGEST_DIRECTORY = 70
@@ -68,22 +73,24 @@ service imap-login {{
   }}
 }}
 passdb {{
-  driver = static
-  args = password={password}
+  {users}
 }}
 userdb {{
   driver = static
-  args = uid={user} gid={group} home={directory}/mail/%u
+  args = uid={user} gid={group} home={mail}/%u
 }}
 """
 
 
 class Dovecot:
-    """One server in `directory` (made if absent). `options`: further lines of configuration; they win."""
+    """One server in `directory` (made if absent). `options`: further lines of configuration; they win. `mail`: the
+    folder of all mail, for several servers that have the same."""
 
-    def __init__(self, directory, options=""):
+    def __init__(self, directory, options="", mail=None):
         self.directory = os.path.abspath(directory)
         self.options = options
+        self.mail = os.path.abspath(mail) if mail else self._path("mail")
+        self.users = USERS
         self.imap = self.imaps = 0
         self.certificate = self._path("cert.pem")
         self.log = self._path("dovecot.log")
@@ -106,13 +113,38 @@ class Dovecot:
                 return self
             if "Address already in use" not in self._log_text():
                 break
-        raise RuntimeError(f"Dovecot did not start: {self._log_text()[-2000:]}")
+        raise self._failure()
+
+    def start_again(self):
+        """As it was and on the ports that it had, after stop() or kill(), for all users."""
+        self.users = USERS
+        self._configure()
+        if not self._launch():
+            raise self._failure()
 
     def stop(self):
         """Ends the server and every process of it. The directory stays."""
         if self._child:
             self._child.stop()
             self._child = None
+
+    def kill(self):
+        """Every process of it dies at once, without a word."""
+        self.signal(signal.SIGKILL)
+        self.stop()
+
+    def signal(self, number):
+        """Sends it to every process of the server."""
+        self._child.signal(number)
+
+    def change_users(self, users):
+        """USERS or NO_USERS may log in from now on."""
+        self.users = users
+        self._configure()
+        self.doveadm("reload")
+
+    def address(self):
+        return f"127.0.0.1:{self.imap}"
 
     def doveadm(self, *arguments):
         """The output of `doveadm ARGUMENTS`; subprocess.CalledProcessError if it fails."""
@@ -121,7 +153,8 @@ class Dovecot:
 
     def add_mail(self, user, mailbox, messages):
         """Delivers messages (bytes) in this order to a mailbox (`Lists/IMAP`), which is made if absent."""
-        folders = [self._path("mail", user), self._path("mail", user, "Maildir")]
+        home = os.path.join(self.mail, user)
+        folders = [home, os.path.join(home, "Maildir")]
         if mailbox != "INBOX":
             folders.append(os.path.join(folders[-1], "." + mailbox.replace("/", ".")))
         for folder in folders + [os.path.join(folders[-1], name) for name in ("cur", "new", "tmp")]:
@@ -147,17 +180,18 @@ class Dovecot:
         return os.path.join(self.directory, *names)
 
     def _prepare(self):
-        os.makedirs(self._path("mail"), exist_ok=True)
+        os.makedirs(self.directory, exist_ok=True)
+        os.makedirs(self.mail, exist_ok=True)
         if os.geteuid() == 0:
             open_the_way(self.directory)
         if not os.path.exists(self.certificate):
             make_certificate(self.certificate, self._path("key.pem"))
         self._give(self.directory)
-        self._give(self._path("mail"))
+        self._give(self.mail)
 
     def _configure(self):
         text = CONFIGURATION.format(directory=self.directory, user=self.user, group=self.group, imap=self.imap,
-                                    imaps=self.imaps, password=PASSWORD)
+                                    imaps=self.imaps, mail=self.mail, users=self.users)
         with open(self._path("dovecot.conf"), "w", encoding="utf-8") as file:
             file.write(text + self.options)
 
@@ -167,6 +201,9 @@ class Dovecot:
             self._child = Child([find("dovecot"), "-F", "-c", self._path("dovecot.conf")], stdout=output, stderr=output)
         # The master binds its ports first and writes master.pid after that.
         return self._child.wait_ready(lambda: self.pid() == self._child.pid, 20, "Dovecot to start")
+
+    def _failure(self):
+        return RuntimeError(f"Dovecot did not start: {self._log_text()[-2000:]}")
 
     def _log_text(self):
         with open(self.log, encoding="utf-8", errors="replace") as file:

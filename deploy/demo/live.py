@@ -1,6 +1,7 @@
-"""The live view: what Prometheus knows of the server's answers, redrawn in place, or plain lines."""
+"""The live view: the verdict, what Prometheus knows of the servers' answers, redrawn in place, or plain lines."""
 import shutil
 import sys
+import textwrap
 
 STATUSES = ["OK", "NO", "BAD", "PREAUTH", "BYE"]
 TOTALS = "sum by (status) (imapmeter_responses_total)"
@@ -19,8 +20,8 @@ WAITING = "waiting for Prometheus's first scrape (a few seconds)"
 class LiveView:
     """draw() as often as you like. `remarks()`: lines of the caller's own for the end of the view."""
 
-    def __init__(self, prometheus, out=sys.stdout, remarks=lambda: []):
-        self.prometheus, self.out, self.remarks = prometheus, out, remarks
+    def __init__(self, imapmeter, prometheus, remarks, out=sys.stdout):
+        self.imapmeter, self.prometheus, self.remarks, self.out = imapmeter, prometheus, remarks, out
         self.terminal = out.isatty()
         self._height = 0
 
@@ -30,11 +31,18 @@ class LiveView:
             print(self.line() if scraped else WAITING, file=self.out, flush=True)
             return
         width = shutil.get_terminal_size().columns - 1
-        lines = [line[:width] for line in (self.lines() if scraped else [f"  {WAITING}"])]
-        up = f"\x1b[{self._height}A" if self._height else ""
-        self.out.write(up + "".join(f"\x1b[2K{line}\n" for line in lines) + "\x1b[J")
+        lines = [line[:width] for line in (self.lines(width) if scraped else [f"  {WAITING}"])]
+        self.out.write(self._to_the_top() + "".join(f"\x1b[2K{line}\n" for line in lines) + "\x1b[J")
         self.out.flush()
         self._height = len(lines)
+
+    def say(self, text):
+        """In front of the view, to stay."""
+        print((self._to_the_top() + "\x1b[J" if self.terminal else "") + text, file=self.out, flush=True)
+        self._height = 0
+
+    def _to_the_top(self):
+        return f"\x1b[{self._height}A" if self._height else ""
 
     def line(self):
         """The view in one line, for logs."""
@@ -42,9 +50,14 @@ class LiveView:
         counts = " ".join(f"{status}={totals.get(status, 0):.0f}" for status in STATUSES)
         codes = " ".join(f"{status}[{code}]={count:.0f}" for (status, code), count in self._codes()[:3])
         return (f"responses {counts} · NO {rates.get('NO', 0):.2f}/s BYE {rates.get('BYE', 0):.2f}/s"
-                f" · codes {codes}" + "".join(f" · {remark}" for remark in self.remarks()))
+                f" · codes {codes} · verdict {self.imapmeter.verdict()['state']}"
+                + "".join(f" · {remark}" for remark in self.remarks()))
 
-    def lines(self):
+    def lines(self, width):
+        yield from textwrap.wrap(self.imapmeter.verdict()["sentence"], width, initial_indent="  verdict   ",
+                                 subsequent_indent=" " * 12)
+        yield f"  alerts    {', '.join(self.prometheus.firing()) or 'none is firing'}"
+        yield ""
         totals, rates = self._by("status", TOTALS), self._by("status", RATES)
         yield f"  {'responses':<14}{'total':>10}{'per second':>14}"
         for status in STATUSES:

@@ -53,6 +53,10 @@ class Child:
             raise
         return self.running()
 
+    def signal(self, number):
+        """Sends it to the process and to all that it has started."""
+        os.killpg(self.pid, number)
+
     def stop(self, seconds=10):
         """Ends the process by SIGTERM, then all that it has started; by SIGKILL what takes longer than `seconds`."""
         if self.running():

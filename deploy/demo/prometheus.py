@@ -1,6 +1,7 @@
 """A private Prometheus on loopback, with the configuration and rules of deploy/prometheus, and its answers."""
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import urllib.error
@@ -45,19 +46,34 @@ class Prometheus:
 
     def query(self, expression):
         """[(labels, value)], as of now. ValueError with Prometheus's own words if the expression is no good."""
-        address = f"{self.url}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-        try:
-            with urllib.request.urlopen(address, timeout=10) as answer:
-                result = json.load(answer)["data"]["result"]
-        except urllib.error.HTTPError as error:
-            raise ValueError(f"{expression}: {error.read().decode(errors='replace')}") from error
-        return [(series["metric"], float(series["value"][1])) for series in result]
+        found = self._ask("query?" + urllib.parse.urlencode({"query": expression}), expression)
+        return [(series["metric"], float(series["value"][1])) for series in found["result"]]
+
+    def firing(self):
+        """The alerts that fire now: name, and in which of which server if it is about one."""
+        alerts = [each["labels"] for each in self._ask("alerts")["alerts"] if each["state"] == "firing"]
+        return sorted(" ".join([each["alertname"], *(each[label] for label in ("server", "what") if label in each)])
+                      for each in alerts)
+
+    def rules(self):
+        return [rule for group in self._ask("rules")["groups"] for rule in group["rules"]]
+
+    def alert_waits(self):
+        """{alert: the seconds that its rule waits before it fires}"""
+        return {rule["name"]: rule["duration"] for rule in self.rules() if rule["type"] == "alerting"}
 
     def __enter__(self):
         return self.start()
 
     def __exit__(self, *_):
         self.stop()
+
+    def _ask(self, what, expression=""):
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{what}", timeout=10) as answer:
+                return json.load(answer)["data"]
+        except urllib.error.HTTPError as error:
+            raise ValueError(f"{expression}: {error.read().decode(errors='replace')}") from error
 
     def _configure(self):
         text = (CONFIGURATION / "prometheus.yml").read_text()
@@ -66,7 +82,8 @@ class Prometheus:
                 raise RuntimeError(f"{CONFIGURATION}/prometheus.yml: expected {theirs}")
             text = text.replace(theirs, ours)
         (self.directory / "prometheus.yml").write_text(text)
-        shutil.copy(CONFIGURATION / "rules.yml", self.directory)
+        for rules in re.findall(r"^ +- (\S+\.yml)$", text, re.MULTILINE):
+            shutil.copy(CONFIGURATION / rules, self.directory)
 
     def _ready(self):
         try:

@@ -1,26 +1,31 @@
 """Steady traffic of real clients (imaplib over TLS): what people's programs do all day, and what goes wrong with it.
 
-Each person repeats the scenes in a new order each time. What a scene expects of the server it checks; a surprise is
+The scenes come in random order, each as often as DECK says. What a scene expects of the server it checks; a surprise is
 kept in `Traffic.surprises`, and the traffic goes on.
 """
 import imaplib
 import random
 import threading
+import time
 import traceback
 
 from dovecot import PASSWORD
 from mail import messages
 
 PATIENCE = 20  # seconds until a client gives up on an answer
+THINKING = 0.15  # seconds before a client says something, on average
+PROGRAMS = ["Thunderbird", "iPhone Mail", "K-9", "Outlook", "Evolution", "Roundcube"]
 
 
 class Traffic:
-    """People at work against an IMAP server at `port`. `dovecot`: the server behind it, for deliveries and kicks."""
+    """People at work against an IMAP server at `port`. `servers`: those behind it, for deliveries and kicks."""
 
-    def __init__(self, port, tls, dovecot, people=4, pause=0.2):
-        self.people = [Person(f"person{number}", port, tls, dovecot) for number in range(people)]
+    def __init__(self, port, tls, servers, people=12, pause=0.5):
+        self.people = [Person(number, port, tls, servers) for number in range(people)]
         self.pause = pause  # seconds between scenes, on average
         self.surprises = []
+        self._scenes = FIRST.copy()
+        self._lock = threading.Lock()
         self._ending = threading.Event()
         self._threads = [threading.Thread(target=self._work, args=[person], daemon=True) for person in self.people]
 
@@ -38,33 +43,49 @@ class Traffic:
                 thread.join()
 
     def _work(self, person):
-        while not self._ending.is_set():
-            for scene in random.sample(SCENES, len(SCENES)):
-                try:
-                    scene(person)
-                except Exception:  # whatever it is, the people of the demo try again, as people do
-                    self.surprises.append(f"{scene.__name__}: {traceback.format_exc()}")
-                if self._ending.wait(random.uniform(0, 2 * self.pause)):
-                    return
+        while not self._ending.wait(random.uniform(0, 2 * self.pause)):
+            scene = self._next_scene()
+            try:
+                scene(person)
+            except Exception:  # whatever it is, the people of the demo try again, as people do
+                self.surprises.append(f"{scene.__name__}: {traceback.format_exc()}")
+
+    def _next_scene(self):
+        with self._lock:
+            if not self._scenes:
+                self._scenes = [scene for scene, times in DECK.items() for _ in range(times)]
+                random.shuffle(self._scenes)
+            return self._scenes.pop()
+
+
+class Client(imaplib.IMAP4_SSL):
+    """One whose user looks at an answer before the next command. Commands that come at once would all but hide that a
+    server lets people wait only now and then."""
+
+    def _command(self, *words):
+        time.sleep(random.uniform(0, 2 * THINKING))
+        return super()._command(*words)
 
 
 class Person:
-    """A user with mail, and the way to the server."""
+    """A user with mail and a mail program, and the way to the server."""
 
-    def __init__(self, name, port, tls, dovecot):
-        self.name, self.port, self.tls, self.dovecot = name, port, tls, dovecot
-        self.inbox = messages(20, name)
+    def __init__(self, number, port, tls, servers):
+        self.name, self.program = f"person{number}", PROGRAMS[number % len(PROGRAMS)]
+        self.port, self.tls, self.servers = port, tls, servers
+        self.inbox = messages(20, self.name)
 
     def move_in(self):
-        self.dovecot.add_mail(self.name, "INBOX", self.inbox)
-        self.dovecot.add_mail(self.name, "Sent", [])
+        self.servers.add_mail(self.name, "INBOX", self.inbox)
+        self.servers.add_mail(self.name, "Sent", [])
 
     def connect(self):
-        return imaplib.IMAP4_SSL("127.0.0.1", self.port, ssl_context=self.tls, timeout=PATIENCE)
+        return Client("127.0.0.1", self.port, ssl_context=self.tls, timeout=PATIENCE)
 
     def log_in(self, name=None):
         client = self.connect()
         client.login(name or self.name, PASSWORD)
+        expect("OK", client.xatom("ID", f'("name" "{self.program}")'))
         return client
 
 
@@ -134,7 +155,7 @@ def idle(person):
     expect("OK", client.select("INBOX"))
     client.send(b"idle IDLE\r\n")
     read_to(client, b"+ ")
-    person.dovecot.add_mail(person.name, "INBOX", messages(1, random.random()))
+    person.servers.add_mail(person.name, "INBOX", messages(1, random.random()))
     read_to(client, b"* ")
     client.send(b"DONE\r\n")
     read_to(client, b"idle OK")
@@ -148,13 +169,16 @@ def kicked(person):
     name = person.name + "-guest"
     client = person.log_in(name)
     expect("OK", client.select("INBOX"))
-    person.dovecot.doveadm("kick", name)
+    person.servers.kick(name)
     read_to(client, b"* BYE")
     client.shutdown()
 
 
-SCENES = [read_mail, read_mail, read_mail, search, search, send_mail, idle, file_away, missing_mailbox, wrong_password,
-          bad_command, kicked]
+# What goes wrong is as rare as where mail is well.
+DECK = {read_mail: 90, search: 55, send_mail: 25, idle: 20,
+        file_away: 3, missing_mailbox: 2, wrong_password: 2, bad_command: 1, kicked: 1}
+# Nobody waits for the rare ones; only `kicked` would be much among so few.
+FIRST = [scene for scene in DECK if scene is not kicked]
 
 
 def expect(status, answer):

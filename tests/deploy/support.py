@@ -1,8 +1,6 @@
-"""What the tests of deploy/ share: where things are, tools that must be there, the dashboard's queries."""
-import json
+"""What the tests of deploy/ share: where things are, tools that must be there."""
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import sys
@@ -36,23 +34,3 @@ def output_of(*command, **options):
     if done.returncode != 0:
         raise AssertionError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}")
     return done.stdout
-
-
-def dashboard():
-    return json.loads((DEPLOY / "grafana" / "imapmeter.json").read_text())
-
-
-def panels():
-    """The panels that show something: all but the rows."""
-    return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
-
-
-def expressions():
-    """[(panel's title, expr)] of the dashboard."""
-    return [(panel["title"], target["expr"]) for panel in panels() for target in panel["targets"]]
-
-
-def without_variables(expression, window="10s"):
-    """The expression as Grafana sends it where everything is chosen."""
-    expression = expression.replace("$__rate_interval", window).replace("$__range", "1m")
-    return re.sub(r'"\$(job|instance|listener)"', '".*"', expression)
