@@ -163,7 +163,7 @@ TEST_F(AdminServerTest, TheApiHasHistoryVerdictAndSessions) {
   metrics_.shard(0, 0).on_accepted();
   metrics_.step(metrics_.snapshot());
   const auto history = nlohmann::json::parse(http_get(admin(), "/api/v1/history").body);
-  EXPECT_EQ(history.at("listeners").at(0).at("series").at("accepted"), nlohmann::json({1}));
+  EXPECT_EQ(history.at("listeners").at(0).at("series").at("accepted"), nlohmann::json::array({1}));
   EXPECT_EQ(nlohmann::json::parse(http_get(admin(), "/api/v1/verdict").body).at("state"), "not_enough_data");
   EXPECT_EQ(nlohmann::json::parse(http_get(admin(), "/api/v1/sessions").body).at("total"), 0);
 }

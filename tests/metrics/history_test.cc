@@ -39,9 +39,9 @@ TEST(History, HasTheIncreaseOfEachStep) {
   no = 7;
   kept.step();
   kept.step();
-  EXPECT_EQ(kept.series("NO"), json({3, 4, 0}));
-  EXPECT_EQ(kept.series("tagged"), json({3, 4, 0}));
-  EXPECT_EQ(kept.series("BYE"), json({0, 0, 0}));
+  EXPECT_EQ(kept.series("NO"), json::array({3, 4, 0}));
+  EXPECT_EQ(kept.series("tagged"), json::array({3, 4, 0}));
+  EXPECT_EQ(kept.series("BYE"), json::array({0, 0, 0}));
 }
 
 TEST(History, SessionsAreANumberOfNow) {
@@ -50,7 +50,7 @@ TEST(History, SessionsAreANumberOfNow) {
   kept.step();
   kept.totals().sessions[at(imap::SessionState::idle)] = 2;
   kept.step();
-  EXPECT_EQ(kept.series("sessions"), json({5, 2}));
+  EXPECT_EQ(kept.series("sessions"), json::array({5, 2}));
 }
 
 TEST(History, KeepsAnHour) {
@@ -72,7 +72,7 @@ TEST(History, CommandsAreThoseThatWereAnswered) {
   auto& noop = kept.totals().commands[at(imap::Command::noop)];
   for (std::size_t i = 0; i < imap::command_result_count; ++i) noop[i] = 1;
   kept.step();
-  EXPECT_EQ(kept.series("commands"), json({3}));
+  EXPECT_EQ(kept.series("commands"), json::array({3}));
 }
 
 TEST(History, LoginsThatNobodyAnsweredAreNoFailures) {
@@ -80,8 +80,8 @@ TEST(History, LoginsThatNobodyAnsweredAreNoFailures) {
   auto& plain = kept.totals().auth_attempts[at(imap::Mechanism::plain)];
   for (std::size_t i = 0; i < imap::auth_result_count; ++i) plain[i] = 1;
   kept.step();
-  EXPECT_EQ(kept.series("login_success"), json({1}));
-  EXPECT_EQ(kept.series("login_failed"), json({5})) << "rejected, temporary, policy, other_no, bad";
+  EXPECT_EQ(kept.series("login_success"), json::array({1}));
+  EXPECT_EQ(kept.series("login_failed"), json::array({5})) << "rejected, temporary, policy, other_no, bad";
 }
 
 TEST(History, HasEachMemberPartyOutcomeAndReason) {
@@ -99,9 +99,9 @@ TEST(History, KeepsListenersApart) {
   kept.snapshot.listeners[1].totals.accepted = 4;
   kept.step();
   const json listeners = json::parse(kept.history.json()).at("listeners");
-  EXPECT_EQ(listeners.at(0).at("series").at("accepted"), json({0}));
+  EXPECT_EQ(listeners.at(0).at("series").at("accepted"), json::array({0}));
   EXPECT_EQ(listeners.at(1).at("name"), "second");
-  EXPECT_EQ(listeners.at(1).at("series").at("accepted"), json({4}));
+  EXPECT_EQ(listeners.at(1).at("series").at("accepted"), json::array({4}));
 }
 
 }  // namespace
