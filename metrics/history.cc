@@ -55,12 +55,6 @@ void each_party(const Totals& totals, const Visit& visit) {
   each_value<Party>("failures.", parties, visit);
 }
 
-std::uint64_t open_sessions(const Totals& totals) { return sum(totals.sessions); }
-
-double epoch(std::chrono::system_clock::time_point time) {
-  return std::chrono::duration<double>(time.time_since_epoch()).count();
-}
-
 }  // namespace
 
 void each_series(const Totals& totals, const Visit& visit) {
@@ -76,7 +70,7 @@ void each_series(const Totals& totals, const Visit& visit) {
   each_value<imap::Outcome>("outcome.", totals.outcomes, visit);
   each_value<imap::StatusCode>("status.", totals.status_codes, visit);
   each_value<imap::ByeReason>("bye.", totals.bye, visit);
-  visit(std::string(sessions_series), open_sessions(totals));
+  visit(std::string(sessions_series), sum(totals.sessions));
 }
 
 void History::note(const Snapshot& snapshot, std::chrono::system_clock::time_point now) {

@@ -10,13 +10,6 @@
 #include "metrics/session_table.h"
 
 namespace imapmeter::metrics {
-namespace {
-
-double epoch(std::chrono::system_clock::time_point time) {
-  return std::chrono::duration<double>(time.time_since_epoch()).count();
-}
-
-}  // namespace
 
 Metrics::Metrics(const config::Config& config, unsigned workers, BuildInfo build, Clock clock)
     : clock_(clock),

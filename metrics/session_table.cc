@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "metrics/snapshot.h"
+
 namespace imapmeter::metrics {
 namespace {
 
@@ -33,8 +35,7 @@ json to_json(const proxy::OpenSession& session, const SkeletonNames& names) {
 std::string sessions_json(const proxy::OpenSessions& sessions, const std::vector<const SkeletonNames*>& names) {
   json shown = json::array();
   for (const proxy::OpenSession& each : sessions.shown) shown.push_back(to_json(each, *names.at(each.listener)));
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const json answer = {{"time", std::chrono::duration<double>(now).count()},
+  const json answer = {{"time", epoch(std::chrono::system_clock::now())},
                        {"total", sessions.total},
                        {"shown", sessions.shown.size()},
                        {"sessions", std::move(shown)}};

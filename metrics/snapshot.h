@@ -1,6 +1,7 @@
 // All numbers at one moment, summed over the workers: what /metrics and the API are written from.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,6 +13,11 @@
 #include "metrics/rates.h"
 
 namespace imapmeter::metrics {
+
+// A time as the metrics and the API have it: seconds since the epoch.
+inline double epoch(std::chrono::system_clock::time_point time) noexcept {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
 
 struct BuildInfo {
   std::string version;

@@ -7,8 +7,6 @@ namespace {
 
 using nlohmann::json;
 
-double epoch(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
 json parties(const Window& window) {
   json all = json::object();
   for (const std::string_view party : party_names)
