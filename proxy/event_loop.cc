@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -12,7 +11,7 @@
 namespace imapmeter::proxy {
 namespace {
 
-constexpr int events_per_turn = 256;
+constexpr std::size_t events_per_turn = 256;
 
 // A source and its tag travel in one epoll_data: sources are aligned to 8, so two bits are free.
 std::uint64_t pack(EventSource& source, unsigned tag) noexcept {
@@ -34,6 +33,7 @@ EventLoop::EventLoop(Clock clock)
     : clock_(clock),
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      events_(events_per_turn),
       now_(clock()),
       wheel_(now_) {
   epoll_event event{};
@@ -105,18 +105,17 @@ int EventLoop::wait_milliseconds() const noexcept {
 }
 
 void EventLoop::turn() {
-  std::array<epoll_event, events_per_turn> events;
-  const int count = epoll_wait(epoll_, events.data(), events_per_turn, wait_milliseconds());
+  const int count = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), wait_milliseconds());
   now_ = clock_();
   bool woken = false;
   for (int i = 0; i < count; ++i) {
-    const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
+    const std::uint64_t data = events_[static_cast<std::size_t>(i)].data.u64;
     if (data == 0) {
       woken = true;
       continue;
     }
     EventSource& source = unpack(data);
-    if (!source.retired) source.on_ready(static_cast<unsigned>(data & 3), events[static_cast<std::size_t>(i)].events);
+    if (!source.retired) source.on_ready(static_cast<unsigned>(data & 3), events_[static_cast<std::size_t>(i)].events);
   }
   if (woken) run_posted();
   run_deadlines();

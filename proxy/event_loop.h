@@ -2,6 +2,8 @@
 // post() and stop() belong to the thread that runs it. Why not Asio here: ARCHITECTURE.md.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -53,6 +55,7 @@ class EventLoop {
   Clock clock_;
   int epoll_;
   int wake_;
+  std::vector<epoll_event> events_;  // of the present turn; not cleared for each
   TimePoint now_;
   DeadlineWheel wheel_;
   EventSource* again_ = nullptr;  // first in, first out

@@ -102,7 +102,7 @@ void HealthCheck::start() {
 void HealthCheck::dial_next(CheckResult failure) {
   close_socket();
   while (address_ < addresses_.size()) {
-    Fd fd = start_connect(addresses_[address_++], upstream_.sources, settings_.timeout);
+    Fd fd = start_connect(addresses_[address_++], upstream_.sources);
     if (!fd && is_our_own(errno)) return end();
     failure = CheckResult::refused;
     if (!fd) continue;

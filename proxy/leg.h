@@ -55,8 +55,9 @@ class Leg {
   Leg(const Leg&) = delete;
   Leg& operator=(const Leg&) = delete;
 
-  // Plain from here on. `buffers` outlives the leg.
-  void open(Fd fd, ThreadBuffers& buffers) noexcept;
+  // Plain from here on. `buffers` outlives the leg. `watched`: nothing is read before the first event says that there
+  // is something.
+  void open(Fd fd, ThreadBuffers& buffers, bool watched = false) noexcept;
   // Puts TLS on top, as server or as client; false when out of memory.
   bool start_tls(SSL_CTX& context, bool as_server) noexcept;
   void close() noexcept;
@@ -71,6 +72,8 @@ class Leg {
   bool hung_up() const noexcept { return hung_up_; }
 
   Io handshake() noexcept;
+  // As TLS 1.3 server, once after the handshake: a ticket goes out with what is written next, or before the next read.
+  void offer_ticket() noexcept;
 
   struct Read {
     Io status = Io::again;  // of the read that got nothing; ok when `into` was filled
@@ -96,18 +99,19 @@ class Leg {
   bool starved() const noexcept { return starved_; }
   // Octets kept, as they go over the wire.
   std::size_t unsent() const noexcept { return unsent_size_ - unsent_begin_; }
-  // Ends our direction: with close_notify first where `notify` and the leg has TLS; then FIN. Only while !blocked().
-  // False: the close_notify is kept; call again when it has been flushed.
-  bool end_writing(bool notify) noexcept;
+  // Ends our direction: with close_notify first where `notify` and the leg has TLS; then FIN, which is close()'s where
+  // `closing` says that it follows at once. Only while !blocked(). False: the close_notify is kept; call again when it
+  // has been flushed.
+  bool end_writing(bool notify, bool closing = false) noexcept;
 
  private:
   friend struct BatchingBio;
   friend class WarmLegs;
 
   void give_back_records() noexcept;  // OpenSSL's record buffers, unless there is something in them
-  Io finish() noexcept;               // sends what TLS left in the out-buffer
-  Io send_out() noexcept;
-  std::size_t send_some(std::span<const char> octets) noexcept;
+  Io finish(int flags = 0) noexcept;  // sends what TLS left in the out-buffer; `flags`: of send(2)
+  Io send_out(int flags) noexcept;
+  std::size_t send_some(std::span<const char> octets, int flags = 0) noexcept;
   void drop_unsent() noexcept;
   Io keep(std::span<const char> octets) noexcept;
   Io classify(int result) noexcept;

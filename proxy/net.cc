@@ -139,11 +139,10 @@ SocketAddress local_address(int fd) {
 namespace {
 
 // `source`: none: the system's choice. The port is chosen at connect(), where only this one destination counts.
-Fd connect_from(const SocketAddress* source, const SocketAddress& address,
-                std::chrono::milliseconds keepalive) noexcept {
+Fd connect_from(const SocketAddress* source, const SocketAddress& address) noexcept {
   Fd fd(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
-  if (!address.is_unix()) set_session_options(fd.get(), keepalive);
+  if (!address.is_unix()) set_no_delay(fd.get());
   if (source != nullptr) {
     set_option(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     if (bind(fd.get(), source->get(), source->size) != 0) fd.reset();
@@ -154,22 +153,15 @@ Fd connect_from(const SocketAddress* source, const SocketAddress& address,
 
 }  // namespace
 
-Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources,
-                 std::chrono::milliseconds keepalive) noexcept {
+Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources) noexcept {
   bool tried = false;
   for (const SocketAddress& source : sources) {
     if (source.storage.ss_family != address.storage.ss_family) continue;
     tried = true;
-    Fd fd = connect_from(&source, address, keepalive);
+    Fd fd = connect_from(&source, address);
     if (fd || errno != EADDRNOTAVAIL) return fd;
   }
-  return tried ? Fd() : connect_from(nullptr, address, keepalive);
-}
-
-bool is_connected(int fd) noexcept {
-  sockaddr_storage peer{};
-  socklen_t size = sizeof peer;
-  return getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
+  return tried ? Fd() : connect_from(nullptr, address);
 }
 
 int socket_error(int fd) noexcept {
@@ -182,10 +174,11 @@ void set_option(int fd, int level, int option, int value) noexcept {
   setsockopt(fd, level, option, &value, sizeof value);
 }
 
-void set_session_options(int fd, std::chrono::milliseconds keepalive) noexcept {
+void set_no_delay(int fd) noexcept { set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1); }
+
+void set_keepalive(int fd, std::chrono::milliseconds keepalive) noexcept {
   constexpr int probes = 4;
   const auto idle = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(keepalive).count());
-  set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
   set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle);
   set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, idle / probes));

@@ -75,16 +75,15 @@ IpEndpoint local_endpoint(int fd) noexcept;
 // A non-blocking socket on which connect() has been called, or an empty one with errno set. It comes from the first of
 // `sources` of the address's family that has a port left for it, or from the system's choice where none is of this
 // family. EADDRNOTAVAIL: no source has a port left, or is an address of this machine.
-Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources,
-                 std::chrono::milliseconds keepalive) noexcept;
-// Whether a connect() without an error so far has got there.
-bool is_connected(int fd) noexcept;
+Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> sources) noexcept;
 // The pending error of a socket, 0 for none (SO_ERROR).
 int socket_error(int fd) noexcept;
 void set_option(int fd, int level, int option, int value) noexcept;
-// What the TCP sockets of a session get: no Nagle delay; a peer that is silent for `keepalive` is asked whether it is
-// there, and given up when it has not answered for as long again.
-void set_session_options(int fd, std::chrono::milliseconds keepalive) noexcept;
+// For TCP; an accepted socket has the options of the one that listens.
+void set_no_delay(int fd) noexcept;
+// A peer that is silent for `keepalive`, counted from its last octet, is asked whether it is there, and given up when
+// it has not answered for as long again.
+void set_keepalive(int fd, std::chrono::milliseconds keepalive) noexcept;
 // Octets in the send queue that the peer has not acknowledged.
 int unacknowledged(int fd) noexcept;
 // Makes close() send RST.

@@ -63,7 +63,7 @@ Session::Session(Worker& worker, std::shared_ptr<const Snapshot> snapshot, std::
   facts_->id = worker_.next_session_id();
   facts_->client = peer;
   facts_->step_began = std::chrono::steady_clock::now();
-  client_.open(std::move(client), worker.buffers);
+  client_.open(std::move(client), worker.buffers, true);
 }
 
 Session::~Session() = default;
@@ -75,10 +75,11 @@ std::size_t Session::upstream_number() const noexcept { return snapshot_->listen
 const UpstreamTarget& Session::upstream() const noexcept { return snapshot_->upstreams[upstream_number()]; }
 
 void Session::on_ready(unsigned tag, std::uint32_t events) {
+  if (tag != client_tag && tag != upstream_tag_) return;  // of a server that this session has left in this round
   (tag == client_tag ? client_ : upstream_).on_events(events);
   if (again_queued) return;  // its turn comes: not twice in one round, which would be at the others' cost
   if (state_ != State::connect) return advance();
-  if (tag == upstream_tag && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) finish_connect();
+  if (tag != client_tag && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) finish_connect(events);
 }
 
 void Session::advance() {
@@ -244,9 +245,11 @@ void Session::settle(Direction direction, Leg& to) {
     return finish();
   }
   // Without close_notify from there, none from here: truncation stays detectable.
-  if (!ended.discard && !to.end_writing(ended.end == Io::eof)) return;
+  const Flow& other =
+      flow(direction == Direction::client_to_server ? Direction::server_to_client : Direction::client_to_server);
+  if (!ended.discard && !to.end_writing(ended.end == Io::eof, other.closed)) return;
   ended.closed = true;
-  if (flow(Direction::server_to_client).closed && flow(Direction::client_to_server).closed) finish();
+  if (other.closed) finish();
 }
 
 void Session::note_end(Direction direction, Io end) {

@@ -77,7 +77,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
 
  private:
   static constexpr unsigned client_tag = 0;
-  static constexpr unsigned upstream_tag = 1;
+  static constexpr unsigned last_upstream_tag = 2;
   enum class State : std::uint8_t {
     proxy_header,
     handshake,
@@ -135,7 +135,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   void dial();
   void dial_server();
   void dial_next();
-  void finish_connect();
+  void finish_connect(std::uint32_t events);
   void start_upstream_tls();
   void upstream_handshake();
   void fail_connect(CloseReason reason, ConnectResult result);
@@ -184,6 +184,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
 
   void check_deadlines();
   void check_relay_deadlines();
+  TimePoint keepalive_deadline() const noexcept;
   TimePoint preauth_deadline() const noexcept;
   TimePoint idle_deadline() const noexcept;
   void connect_timed_out();
@@ -221,8 +222,9 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   std::unique_ptr<IpEndpoint> claimed_destination_;  // what the PROXY header says the client dialled, until a greeting
   Slots slots_;
   std::uint16_t listener_;
-  std::uint16_t server_ = 0;   // of the upstream's servers
-  std::uint16_t address_ = 0;  // the next one to try
+  std::uint16_t server_ = 0;                       // of the upstream's servers
+  std::uint16_t address_ = 0;                      // the next one to try
+  std::uint8_t upstream_tag_ = last_upstream_tag;  // 1 and 2 in turn: an event of the server before is told apart
   State state_ = State::handshake;
   std::optional<CloseReason> reason_;
   bool dialled_ = false;       // the client's TLS, if any, stands
@@ -232,6 +234,7 @@ class Session final : public EventSource, private Tap, private imap::Observer {
   bool server_taken_ = false;  // this session is among ServerState::sessions
   bool connect_told_ = false;  // on_upstream_connect has been called for this server
   bool upstream_counted_ = false;
+  bool upstream_asked_ = false;  // by keepalive, when it is silent
 };
 // Idle memory is a promise (PERFORMANCE.md): what grows here is paid once per phone.
 static_assert(sizeof(Session) <= 896);

@@ -77,14 +77,12 @@ void Session::start() {
   if (!snapshot_->listeners[listener_].observe) tracker_.go_opaque(imap::OpaqueReason::disabled);
   if (!worker_.loop.add(client_.fd(), *this, client_tag, leg_events)) return force_close(CloseReason::internal);
   if (const auto refused = worker_.limits.admit_connection(slots_)) return refuse(*refused);
-  if (facts_->client.known) set_session_options(client_.fd(), snapshot_->timeouts.keepalive);
   if (snapshot_->listeners[listener_].proxy_senders.empty()) {
     begin_client();
   } else if (!sender_is_trusted()) {
     refuse_proxy_header("from a network that is not trusted");
   } else {
     state_ = State::proxy_header;
-    read_proxy_header();
   }
   arm();
 }
@@ -98,7 +96,7 @@ void Session::begin_client() {
   if (listener.tls == nullptr || listener.starttls) return dial();
   if (!client_.start_tls(listener.tls->context(), true)) return force_close(CloseReason::limit_memory);
   state_ = State::handshake;
-  client_handshake();
+  if (client_.may_read()) client_handshake();
 }
 
 // Cheap: there is no TLS so far, but at the dial.
@@ -123,6 +121,7 @@ void Session::client_handshake() {
     facts_->end_step(Step::client_tls);
     tell_step(Step::client_tls);
     tell_handshake(Side::client, *client_.ssl());
+    client_.offer_ticket();
     if (dialogue_ == nullptr) return dial();
     context_.observer->on_starttls(Side::client, StarttlsResult::ok);
     return end_dialogue();
@@ -173,15 +172,16 @@ void Session::dial_server() {
 void Session::dial_next() {
   const std::vector<SocketAddress>& addresses = server().addresses;
   while (address_ < addresses.size()) {
-    Fd fd = start_connect(addresses[address_++], upstream().sources, snapshot_->timeouts.keepalive);
+    Fd fd = start_connect(addresses[address_++], upstream().sources);
     if (!fd && (errno == EMFILE || errno == ENFILE)) {
       log_limited(LogClass::descriptors, "no descriptor is left for a connection to upstream {}", upstream().name);
       reason_ = CloseReason::fd_exhausted;
       return say_bye(bye_unavailable);
     }
     if (!fd) continue;
-    upstream_.open(std::move(fd), worker_.buffers);
-    if (!worker_.loop.add(upstream_.fd(), *this, upstream_tag, leg_events)) return force_close(CloseReason::internal);
+    upstream_.open(std::move(fd), worker_.buffers, true);
+    upstream_tag_ = upstream_tag_ % last_upstream_tag + 1;
+    if (!worker_.loop.add(upstream_.fd(), *this, upstream_tag_, leg_events)) return force_close(CloseReason::internal);
     state_since_ = now();
     return;
   }
@@ -189,9 +189,8 @@ void Session::dial_next() {
   fail_connect(failure.reason, failure.result);
 }
 
-void Session::finish_connect() {
-  const int error = socket_error(upstream_.fd());
-  if (error == 0 && !is_connected(upstream_.fd())) return;  // the event was of the server before this one
+void Session::finish_connect(std::uint32_t events) {
+  const int error = (events & (EPOLLERR | EPOLLHUP)) == 0 ? 0 : socket_error(upstream_.fd());
   connect_left_ -= now() - state_since_;
   if (error != 0) {
     upstream_.close();
@@ -272,6 +271,7 @@ void Session::dismiss_server() {
 
 void Session::leave_server() {
   upstream_.close();
+  upstream_asked_ = false;
   if (std::exchange(upstream_counted_, false)) context_.observer->on_upstream_sessions(server_, -1);
   if (std::exchange(server_taken_, false))
     upstream().state->servers[server_].sessions.fetch_sub(1, std::memory_order_relaxed);

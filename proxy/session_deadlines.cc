@@ -65,6 +65,10 @@ void Session::check_relay_deadlines() {
   settle(Direction::server_to_client, client_);
   settle(Direction::client_to_server, upstream_);
   if (state_ != State::relay) return;
+  if (now() >= keepalive_deadline()) {
+    set_keepalive(upstream_.fd(), timeouts.keepalive);
+    upstream_asked_ = true;
+  }
   if (reason_ && now() >= progress_ + timeouts.half_close) {
     // Our RST would destroy what the system still holds for a slow client: while that shrinks, it is progress.
     const int waiting = unacknowledged(client_.fd());
@@ -87,6 +91,11 @@ void Session::check_relay_deadlines() {
     return force_close(direction == Direction::server_to_client ? CloseReason::client_stall
                                                                 : CloseReason::upstream_stall);
   }
+}
+
+// Nobody would be asked any earlier: a session that is over by then has been spared the system calls.
+TimePoint Session::keepalive_deadline() const noexcept {
+  return upstream_asked_ ? TimePoint::max() : accepted_ + snapshot_->timeouts.keepalive;
 }
 
 TimePoint Session::preauth_deadline() const noexcept {
@@ -121,7 +130,7 @@ TimePoint Session::next_deadline() const noexcept {
     case State::relay:
       break;
   }
-  TimePoint next = std::min(preauth_deadline(), idle_deadline());
+  TimePoint next = std::min({preauth_deadline(), idle_deadline(), keepalive_deadline()});
   if (!connect_told_) next = std::min(next, state_since_ + timeouts.greeting);
   for (const auto direction : {Direction::client_to_server, Direction::server_to_client}) {
     const TimePoint held = held_since_[static_cast<std::size_t>(direction)];

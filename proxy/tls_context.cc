@@ -111,7 +111,7 @@ SslContext make_server_context(const config::Listener& listener, TicketKeys& key
   SSL_CTX* raw = context.get();
   // What clients say may be a password: OpenSSL's own copy goes when it has been read.
   SSL_CTX_set_options(raw, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA | SSL_OP_CLEANSE_PLAINTEXT);
-  SSL_CTX_set_num_tickets(raw, 1);
+  SSL_CTX_set_num_tickets(raw, 0);  // of TLS 1.3: see Leg::offer_ticket
   SSL_CTX_set_max_early_data(raw, 0);
   keys.use_in(*raw);
   // A ticket of one listener is no good for another: their policies may differ.

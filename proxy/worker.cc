@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include "proxy/log.h"
 
@@ -13,6 +14,7 @@ namespace imapmeter::proxy {
 namespace {
 
 constexpr std::size_t accepts_per_turn = 16;
+constexpr std::chrono::milliseconds short_turn{1};
 constexpr std::chrono::milliseconds accept_pause{300};  // without descriptors or memory: 3 looks a second, no spin
 constexpr std::size_t lent_tag_blocks = 1024;           // sessions of one worker that may pipeline deeply at once
 constexpr std::chrono::milliseconds drain_step{10};     // between two closes in a drain, unless there are too many
@@ -38,7 +40,11 @@ class Worker::Acceptor final : public EventSource {
   Acceptor(Worker& worker, std::size_t listener, int fd) : worker_(worker), listener_(listener), fd_(fd) { resume(); }
 
   void on_ready(unsigned, std::uint32_t) override {
-    for (std::size_t accepted = 0; accepted < accepts_per_turn; ++accepted)
+    // Whoever waits behind the first has its turn soon where turns are short: to ask a queue that is empty costs as
+    // much as to accept.
+    const TimePoint now = worker_.loop.now();
+    const std::size_t most = now - std::exchange(last_turn_, now) < short_turn ? 1 : accepts_per_turn;
+    for (std::size_t accepted = 0; accepted < most; ++accepted)
       if (!accept_one()) return;
   }
   void on_deadline() override { resume(); }
@@ -109,6 +115,7 @@ class Worker::Acceptor final : public EventSource {
   Worker& worker_;
   std::size_t listener_;
   int fd_;
+  TimePoint last_turn_{};
 };
 
 Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key,

@@ -39,6 +39,9 @@ FIGURES = [
     Figure("commands", "commands (NOOP)", "CPU µs each", cpu_us_per_operation, 0.82),
     Figure("commands", "commands, p50", "p50 µs", lambda result: result["p50_us"], 1.0),
     Figure("commands", "commands, p99", "p99 µs", lambda result: result["p99_us"], 1.0),
+    Figure("commands-paced", "commands, 16,000 a second", "CPU µs each", cpu_us_per_operation, 0.82),
+    Figure("commands-paced", "commands, 16,000 a second, p50", "p50 µs", lambda result: result["p50_us"], 1.0),
+    Figure("commands-paced", "commands, 16,000 a second, p99", "p99 µs", lambda result: result["p99_us"], 1.0),
     Figure("handshake-full", "handshake, full", "CPU µs each", cpu_us_per_operation, 0.80),
     Figure("handshake-resumed", "handshake, resumed", "CPU µs each", cpu_us_per_operation, 0.85),
     Figure("mixed", "mixed (1,000 clients)", "CPU ms per second", cpu_ms_per_second),
@@ -59,7 +62,7 @@ def system_calls(result: dict) -> float | None:
     return counted["calls"] / counted["operations"] if counted["operations"] else None
 
 
-SYSTEM_CALLS_PER = {"bulk": "MB", "lines": "MB", "commands": "command", "handshake-full": "session",
+SYSTEM_CALLS_PER = {"bulk": "MB", "lines": "MB", "commands": "command", "commands-paced": "command", "handshake-full": "session",
                     "handshake-resumed": "session", "mixed": "second"}
 
 

@@ -99,8 +99,9 @@ void Load::turn(std::uint64_t until) {
   std::uint64_t now = monotonic_ns();
   if (!held_.empty()) until = std::min(until, now + kPaceStep);
   if (!due_.empty()) until = std::min(until, due_.top().first);
-  const int timeout = until <= now ? 0 : static_cast<int>((until - now) / 1'000'000U) + 1;
-  const int count = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), timeout);
+  const std::uint64_t wait = until <= now ? 0 : until - now;
+  const timespec timeout{static_cast<time_t>(wait / 1'000'000'000U), static_cast<long>(wait % 1'000'000'000U)};
+  const int count = epoll_pwait2(epoll_, events_.data(), static_cast<int>(events_.size()), &timeout, nullptr);
   now = monotonic_ns();
   if (count > 0) last_progress_ = now;
   if (now - last_progress_ > kPatience) throw std::runtime_error("nothing has moved for 20 seconds");

@@ -15,7 +15,8 @@ from processes import BenchError, Process, output_of, tail
 from subjects.common import Running, Subject, Upstream
 
 # Workload -> connections. Of idle the command line says how many.
-WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "handshake-full": 8, "handshake-resumed": 8,
+WORKLOADS = {"bulk": 8, "lines": 8, "commands": 16, "commands-paced": 16,
+             "handshake-full": 8, "handshake-resumed": 8,
              "mixed": 1000, "idle": 0}
 WARMUP_SECONDS = 0.2
 # Of the window behind the measured one, in which system calls are counted.

@@ -35,6 +35,7 @@ const std::vector<Workload>& workloads() {
       {"bulk", {{.setup = selected, .repeat = {Verb::fetch_bulk}}}, kBigReads},
       {"lines", {{.setup = selected, .repeat = {Verb::fetch_lines}}}, kBigReads},
       {"commands", {{.setup = selected, .repeat = {Verb::noop}}}},
+      {"commands-paced", {{.setup = selected, .repeat = {Verb::noop}, .every = kMillisecond}}},
       {"handshake-full", {{.anew = true}}},
       {"handshake-resumed", {{.anew = true, .resume = true}}},
       {"idle", {{.setup = {Verb::login, Verb::select, Verb::idle}}}},

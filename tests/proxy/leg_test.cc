@@ -108,6 +108,37 @@ TEST_F(TlsLeg, CarriesBothWays) {
   EXPECT_EQ(peer_->read_all(), answer);
 }
 
+int tickets_taken = 0;
+int count_ticket(SSL*, SSL_SESSION*) {
+  ++tickets_taken;
+  return 0;
+}
+
+TEST_F(TlsLeg, ATicketLeavesWithWhatIsWrittenFirst) {
+  SSL_CTX_set_session_cache_mode(peer_->context.get(), SSL_SESS_CACHE_CLIENT);
+  SSL_CTX_sess_set_new_cb(peer_->context.get(), &count_ticket);
+  tickets_taken = 0;
+  ASSERT_TRUE(peer_->shake_hands(leg_));
+  leg_.offer_ticket();
+  EXPECT_EQ(read_all(peer_->fd.get()), "") << "it was sent by itself";
+  EXPECT_EQ(leg_.write(std::string_view("* OK hello\r\n")), Io::ok);
+  EXPECT_EQ(peer_->read_all(), "* OK hello\r\n");
+  EXPECT_EQ(tickets_taken, 1);
+}
+
+TEST_F(TlsLeg, ATicketDoesNotWaitForWhoeverIsSilent) {
+  SSL_CTX_set_session_cache_mode(peer_->context.get(), SSL_SESS_CACHE_CLIENT);
+  SSL_CTX_sess_set_new_cb(peer_->context.get(), &count_ticket);
+  tickets_taken = 0;
+  ASSERT_TRUE(peer_->shake_hands(leg_));
+  leg_.offer_ticket();
+  peer_->write("a NOOP\r\n");
+  Io end = Io::ok;
+  EXPECT_EQ(read(end), "a NOOP\r\n");
+  EXPECT_EQ(peer_->read_all(), "");
+  EXPECT_EQ(tickets_taken, 1);
+}
+
 TEST_F(TlsLeg, TellsCloseNotifyFromTruncation) {
   ASSERT_TRUE(peer_->shake_hands(leg_));
   peer_->write("x");

@@ -53,7 +53,7 @@ TEST_F(UnixListeningSocket, TakesConnectionsOfTheGroupAndLeavesNoFile) {
     ASSERT_EQ(lstat(bind_.path.c_str(), &info), 0);
     EXPECT_EQ(info.st_mode & 07777U, 0660U);
     EXPECT_EQ(to_string(local_address(socket.fd())), "unix:" + bind_.path);
-    EXPECT_TRUE(start_connect(unix_address(bind_.path), {}, std::chrono::seconds(1)));
+    EXPECT_TRUE(start_connect(unix_address(bind_.path), {}));
   }
   EXPECT_FALSE(file_is_there());
 }
@@ -77,7 +77,7 @@ TEST_F(UnixListeningSocket, RefusesWhereAnotherListensAndDoesNotAccept) {
   ASSERT_EQ(bind(busy.get(), address.get(), address.size), 0);
   ASSERT_EQ(listen(busy.get(), 0), 0);
   std::vector<Fd> waiting;
-  while (Fd fd = start_connect(address, {}, std::chrono::seconds(1))) waiting.push_back(std::move(fd));
+  while (Fd fd = start_connect(address, {})) waiting.push_back(std::move(fd));
   EXPECT_EQ(errno, EAGAIN);
   EXPECT_THAT(why_not(), HasSubstr("Address already in use"));
   EXPECT_TRUE(file_is_there());
@@ -106,7 +106,7 @@ TEST(StartConnect, ComesFromTheFirstSourceOfTheFamily) {
   const ListeningSocket listening({"127.0.0.1", 0});
   const SocketAddress to = local_address(listening.fd());
   const std::vector<SocketAddress> sources = {ip_address("::1"), ip_address("127.0.0.9"), ip_address("127.0.0.8")};
-  const Fd fd = start_connect(to, sources, std::chrono::seconds(1));
+  const Fd fd = start_connect(to, sources);
   ASSERT_TRUE(fd);
   EXPECT_EQ(to_string(local_address(fd.get())).substr(0, 10), "127.0.0.9:");
 }
@@ -115,7 +115,7 @@ TEST(StartConnect, GoesOnToTheNextSourceWhereOneCannotBeUsed) {
   const ListeningSocket listening({"127.0.0.1", 0});
   const SocketAddress to = local_address(listening.fd());
   const std::vector<SocketAddress> sources = {ip_address("198.51.100.1"), ip_address("127.0.0.8")};
-  const Fd fd = start_connect(to, sources, std::chrono::seconds(1));
+  const Fd fd = start_connect(to, sources);
   ASSERT_TRUE(fd);
   EXPECT_EQ(to_string(local_address(fd.get())).substr(0, 10), "127.0.0.8:");
 }
@@ -123,14 +123,14 @@ TEST(StartConnect, GoesOnToTheNextSourceWhereOneCannotBeUsed) {
 TEST(StartConnect, SaysThatNoSourceIsLeft) {
   const ListeningSocket listening({"127.0.0.1", 0});
   const std::vector<SocketAddress> sources = {ip_address("198.51.100.1"), ip_address("198.51.100.2")};
-  EXPECT_FALSE(start_connect(local_address(listening.fd()), sources, std::chrono::seconds(1)));
+  EXPECT_FALSE(start_connect(local_address(listening.fd()), sources));
   EXPECT_EQ(errno, EADDRNOTAVAIL);
 }
 
 TEST(StartConnect, TakesTheSystemsChoiceWhereNoSourceIsOfTheFamily) {
   const ListeningSocket listening({"127.0.0.1", 0});
   const std::vector<SocketAddress> sources = {ip_address("::1")};
-  EXPECT_TRUE(start_connect(local_address(listening.fd()), sources, std::chrono::seconds(1)));
+  EXPECT_TRUE(start_connect(local_address(listening.fd()), sources));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ inline std::pair<Fd, Fd> socket_pair() {
 // As socket_pair(), over TCP on loopback: takes megabytes in small writes.
 inline std::pair<Fd, Fd> tcp_pair() {
   const ListeningSocket listening({"127.0.0.1", 0});
-  Fd near = start_connect(local_address(listening.fd()), {}, std::chrono::seconds(120));
+  Fd near = start_connect(local_address(listening.fd()), {});
   Fd far(accept4(listening.fd(), nullptr, nullptr, SOCK_NONBLOCK));
   if (!near || !far) throw std::runtime_error("no TCP pair");
   return {std::move(near), std::move(far)};

@@ -65,7 +65,7 @@ class Again(Variant):
     """The very same: how well the run can tell two programs apart."""
 
     name = "imapmeter-again"
-    workloads = ("bulk", "lines", "commands", "handshake-full", "handshake-resumed", "mixed")
+    workloads = ("bulk", "lines", "commands", "commands-paced", "handshake-full", "handshake-resumed", "mixed")
     why = "memory hardly varies"
 
 
