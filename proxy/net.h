@@ -79,7 +79,7 @@ Fd start_connect(const SocketAddress& address, std::span<const SocketAddress> so
 // The pending error of a socket, 0 for none (SO_ERROR).
 int socket_error(int fd) noexcept;
 void set_option(int fd, int level, int option, int value) noexcept;
-// For TCP; an accepted socket has the options of the one that listens.
+// Of TCP, both; an accepted socket has what the one that listens had.
 void set_no_delay(int fd) noexcept;
 // A peer that is silent for `keepalive`, counted from its last octet, is asked whether it is there, and given up when
 // it has not answered for as long again.

@@ -101,14 +101,9 @@ Server::Server(const config::Config& config, unsigned workers, const ObserversOf
         each.proxy_protocol, each.observe, each.tls == config::Tls::starttls,         each.trusted_networks};
     if (each.tls != config::Tls::none) settings.tls = make_server_tls(each, tickets_);
     settings_.listeners.push_back(std::move(settings));
-    for (const config::Address& bind : each.binds) {
-      ListeningSocket socket(bind, shares_port_with_ipv4(bind, config));
-      if (!bind.is_unix()) {
-        set_no_delay(socket.fd());
-        set_keepalive(socket.fd(), config.timeouts.keepalive);
-      }
-      listening_.push_back({std::move(socket), settings_.listeners.size() - 1});
-    }
+    for (const config::Address& bind : each.binds)
+      listening_.push_back({ListeningSocket(bind, config.timeouts.keepalive, shares_port_with_ipv4(bind, config)),
+                            settings_.listeners.size() - 1});
   }
   const std::uint64_t tag_key = random_key();
   for (unsigned number = 0; number < workers; ++number) {

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -67,8 +68,9 @@ class Server {
 
   void run() {
     std::vector<epoll_event> events(512);
-    while (g_stop == 0) {
-      const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), -1);
+    for (int patience = 100; g_stop == 0 || (patience > 0 && somebody_is_silent());) {
+      const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), g_stop == 0 ? -1 : 10);
+      if (g_stop != 0) --patience;
       for (int i = 0; i < count; ++i) {
         void* const owner = events[static_cast<std::size_t>(i)].data.ptr;
         if (owner == &plain_ || owner == &tls_)
@@ -77,6 +79,12 @@ class Server {
           serve(static_cast<Connection*>(owner));
       }
     }
+  }
+
+  // A health check that is under way looks like a session until it has said something, or ended.
+  bool somebody_is_silent() const {
+    return std::any_of(connections_.begin(), connections_.end(),
+                       [](const auto& each) { return each.first->bytes_in == 0 && !each.first->check; });
   }
 
   // What was done for clients, with what is under way.

@@ -8,8 +8,8 @@ In a network namespace of the test's own, whose packet filter drops what the van
 import time
 import unittest
 
-from harness import FACTOR, IntegrationCase
-from harness.namespace import drop_packets, enter_namespace, set_ipv4
+from harness import FACTOR, IntegrationCase, wait_until
+from harness.namespace import drop_packets, enter_namespace, set_ipv4, unacknowledged
 
 KEEPALIVE = 1  # seconds until TCP asks, then as many between four questions
 GIVEN_UP_AFTER = 5 * KEEPALIVE
@@ -24,6 +24,9 @@ class EndsSessionsOfVanishedPeers(IntegrationCase):
         idle, lost_server, busy, silent = (self.session() for _ in range(4))
         for client, server in (idle, lost_server, busy, silent):
             self.login(client, server)
+        # What is on its way would be given up as such, and keepalive never asked.
+        for wire in (idle[0], lost_server[1]):
+            wait_until(lambda: unacknowledged(wire.peer[1], wire.local[1]) == 0, what="all is acknowledged")
         drop_packets(idle[0].local[1], lost_server[1].peer[1], busy[0].local[1])
         began = time.monotonic()
         busy[1].send(b"* 1 EXISTS\r\n")

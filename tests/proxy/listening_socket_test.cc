@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,8 +99,25 @@ TEST_F(UnixListeningSocket, SaysWhichDirectoryIsMissing) {
 TEST(ListeningSocket, IPv6AloneLeavesThePortToIPv4) {
   const ListeningSocket v4({"0.0.0.0", 0});
   const auto port = ip_endpoint(local_address(v4.fd())).port;
-  EXPECT_NO_THROW(ListeningSocket({"::", port}, true));
+  EXPECT_NO_THROW(ListeningSocket({"::", port}, std::chrono::seconds(1), true));
   EXPECT_THROW(ListeningSocket({"::", port}), std::runtime_error);
+}
+
+TEST(ListeningSocket, WhatIsAcceptedHasItsOptions) {
+  const ListeningSocket listening({"127.0.0.1", 0}, std::chrono::seconds(8));
+  const Fd near = start_connect(local_address(listening.fd()), {});
+  const Fd far(accept4(listening.fd(), nullptr, nullptr, SOCK_NONBLOCK));
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    getsockopt(far.get(), level, name, &value, &size);
+    return value;
+  };
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 8);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 2);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 4);
 }
 
 TEST(StartConnect, ComesFromTheFirstSourceOfTheFamily) {

@@ -2,6 +2,7 @@
 #include "proxy/worker.h"
 
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
 
 #include <atomic>
 #include <optional>
@@ -169,6 +170,42 @@ TEST_F(WorkerTest, APreauthGreetingIsALogin) {
   server_says("* PREAUTH welcome\r\n");
   pass(30min);
   EXPECT_FALSE(told_.reason);
+}
+
+// The descriptor at the other end of `far`.
+int other_end_of(const Fd& far) {
+  const auto peer = [](int fd, auto ask) {
+    SocketAddress address;
+    address.size = sizeof address.storage;
+    return ask(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) == 0 ? ip_endpoint(address)
+                                                                                      : IpEndpoint{};
+  };
+  const IpEndpoint wanted = peer(far.get(), getpeername);
+  for (int fd = 0; fd < 256; ++fd)
+    if (fd != far.get() && peer(fd, getsockname) == wanted) return fd;
+  return -1;
+}
+
+int option(int fd, int level, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  getsockopt(fd, level, option, &value, &size);
+  return value;
+}
+
+// A session that is over sooner has been spared the system calls.
+TEST_F(WorkerTest, KeepaliveAsksTheServerOfASessionThatIsOldEnough) {
+  accept();
+  server_says("* OK ready\r\n");
+  log_in();
+  const int ours = other_end_of(server_);
+  ASSERT_NE(ours, -1);
+  pass(119s);
+  EXPECT_EQ(option(ours, SOL_SOCKET, SO_KEEPALIVE), 0);
+  pass(2s);
+  EXPECT_EQ(option(ours, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(ours, IPPROTO_TCP, TCP_KEEPIDLE), 120);
+  EXPECT_EQ(option(ours, IPPROTO_TCP, TCP_NODELAY), 1) << "from the start";
 }
 
 // It may have logged in where nobody could see it.

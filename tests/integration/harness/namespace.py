@@ -51,6 +51,16 @@ def set_ipv4(name: str, value: str) -> None:
     Path("/proc/sys/net/ipv4", name).write_text(value, encoding="ascii")
 
 
+def unacknowledged(port: int, peer: int) -> int:
+    """Octets that the IPv4 socket at `port` has sent, or is to send, to the one at `peer`, and that are not acknowledged."""
+    ends = [f":{number:04X}" for number in (port, peer)]
+    for line in Path("/proc/self/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, local, remote, _, queues, *_ = line.split()
+        if local.endswith(ends[0]) and remote.endswith(ends[1]):
+            return int(queues.split(":")[0], 16)
+    raise AssertionError(f"no socket at port {port} with a peer at {peer}")
+
+
 def drop_packets(*ports: int) -> None:
     """From here on nothing from or to these TCP ports arrives."""
     ports_set = "{ " + ", ".join(map(str, ports)) + " }"
