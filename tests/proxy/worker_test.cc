@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <optional>
+#include <stdexcept>
 #include <vector>
 
 #include "proxy/limits.h"
@@ -26,7 +27,7 @@ struct Told final : Observer {
   void on_starttls(Side, StarttlsResult) noexcept override {}
   void on_plaintext_login_refused() noexcept override {}
   void on_upstream_connect(std::size_t, ConnectResult) noexcept override {}
-  void on_upstream_sessions(std::size_t, int) noexcept override {}
+  void on_upstream_sessions(std::size_t, int change) noexcept override { connected += change > 0 ? 1 : 0; }
   void on_bytes(imap::Direction, std::size_t) noexcept override {}
   void on_authored(Authored) noexcept override { ++authored; }
   void on_blocked(Side, int, std::chrono::nanoseconds) noexcept override {}
@@ -39,6 +40,7 @@ struct Told final : Observer {
   void on_closed(const Closed& closed) noexcept override { reason = closed.reason; }
 
   int accepted = 0;
+  int connected = 0;
   int authored = 0;
   std::optional<CloseReason> reason;
 };
@@ -206,6 +208,41 @@ TEST_F(WorkerTest, KeepaliveAsksTheServerOfASessionThatIsOldEnough) {
   EXPECT_EQ(option(ours, SOL_SOCKET, SO_KEEPALIVE), 1);
   EXPECT_EQ(option(ours, IPPROTO_TCP, TCP_KEEPIDLE), 120);
   EXPECT_EQ(option(ours, IPPROTO_TCP, TCP_NODELAY), 1) << "from the start";
+}
+
+// A server to which a connect never comes to an end: its queue is full.
+class SilentServer {
+ public:
+  SilentServer() : listening_(socket(AF_INET, SOCK_STREAM, 0)) {
+    const SocketAddress any = ip_address("127.0.0.1");
+    if (bind(listening_.get(), any.get(), any.size) != 0 || listen(listening_.get(), 0) != 0)
+      throw std::runtime_error("a server that does not accept");
+    for (int i = 0; i < 4; ++i) waiting_.push_back(start_connect(address(), {}));
+  }
+  SocketAddress address() const { return local_address(listening_.get()); }
+
+ private:
+  Fd listening_;
+  std::vector<Fd> waiting_;
+};
+
+// The client's event makes the session leave one server for another; the one that it left has an event in the same
+// turn.
+TEST_F(WorkerTest, AnEventOfAServerThatWasLeftIsNotTakenForTheNextOnes) {
+  const SilentServer silent;
+  auto two = std::make_shared<Snapshot>(*snapshot_);
+  two->listeners[0].starttls = true;  // the session reads the server before the client is greeted
+  two->upstreams[0].servers.push_back({"silent", "127.0.0.1", {silent.address()}});
+  two->upstreams[0].state = std::make_shared<UpstreamState>(2);
+  two->upstreams[0].balance = config::Balance::failover;
+  worker().use(two);
+  accept();
+  turn_until([this] { return told_.connected == 1; });
+  test::write_all(client_.get(), "a");
+  server_.reset();
+  turn();
+  EXPECT_EQ(told_.connected, 1);
+  EXPECT_FALSE(told_.reason);
 }
 
 // It may have logged in where nobody could see it.
