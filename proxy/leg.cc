@@ -368,9 +368,10 @@ void Leg::give_back_records() noexcept {
   const bool between_records = std::string_view(SSL_rstate_string(ssl_)) == "RH" && SSL_has_pending(ssl_) == 0;
   if (!between_records) return;
   // What was in clear has been cleansed when it was read: to cleanse the whole buffer again takes 1 us.
-  SSL_clear_options(ssl_, SSL_OP_CLEANSE_PLAINTEXT);
+  const std::uint64_t option = SSL_get_options(ssl_) & SSL_OP_CLEANSE_PLAINTEXT;
+  SSL_clear_options(ssl_, option);
   SSL_free_buffers(ssl_);
-  if (SSL_is_server(ssl_) == 1) SSL_set_options(ssl_, SSL_OP_CLEANSE_PLAINTEXT);
+  SSL_set_options(ssl_, option);
 }
 
 bool Leg::end_writing(bool notify, bool closing) noexcept {

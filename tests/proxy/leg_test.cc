@@ -108,30 +108,32 @@ TEST_F(TlsLeg, CarriesBothWays) {
   EXPECT_EQ(peer_->read_all(), answer);
 }
 
-int tickets_taken = 0;
-int count_ticket(SSL*, SSL_SESSION*) {
-  ++tickets_taken;
-  return 0;
-}
+class TicketOfLeg : public TlsLeg {
+ protected:
+  bool shake_hands_and_offer() {
+    SSL_set_app_data(peer_->ssl, &tickets_taken);
+    SSL_CTX_set_session_cache_mode(peer_->context.get(), SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(peer_->context.get(), [](SSL* ssl, SSL_SESSION*) {
+      ++*static_cast<int*>(SSL_get_app_data(ssl));
+      return 0;
+    });
+    const bool shaken = peer_->shake_hands(leg_);
+    leg_.offer_ticket();
+    return shaken;
+  }
+  int tickets_taken = 0;
+};
 
-TEST_F(TlsLeg, ATicketLeavesWithWhatIsWrittenFirst) {
-  SSL_CTX_set_session_cache_mode(peer_->context.get(), SSL_SESS_CACHE_CLIENT);
-  SSL_CTX_sess_set_new_cb(peer_->context.get(), &count_ticket);
-  tickets_taken = 0;
-  ASSERT_TRUE(peer_->shake_hands(leg_));
-  leg_.offer_ticket();
+TEST_F(TicketOfLeg, ATicketLeavesWithWhatIsWrittenFirst) {
+  ASSERT_TRUE(shake_hands_and_offer());
   EXPECT_EQ(read_all(peer_->fd.get()), "") << "it was sent by itself";
   EXPECT_EQ(leg_.write(std::string_view("* OK hello\r\n")), Io::ok);
   EXPECT_EQ(peer_->read_all(), "* OK hello\r\n");
   EXPECT_EQ(tickets_taken, 1);
 }
 
-TEST_F(TlsLeg, ATicketDoesNotWaitForWhoeverIsSilent) {
-  SSL_CTX_set_session_cache_mode(peer_->context.get(), SSL_SESS_CACHE_CLIENT);
-  SSL_CTX_sess_set_new_cb(peer_->context.get(), &count_ticket);
-  tickets_taken = 0;
-  ASSERT_TRUE(peer_->shake_hands(leg_));
-  leg_.offer_ticket();
+TEST_F(TicketOfLeg, ATicketDoesNotWaitForWhoeverIsSilent) {
+  ASSERT_TRUE(shake_hands_and_offer());
   peer_->write("a NOOP\r\n");
   Io end = Io::ok;
   EXPECT_EQ(read(end), "a NOOP\r\n");

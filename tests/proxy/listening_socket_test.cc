@@ -107,17 +107,11 @@ TEST(ListeningSocket, WhatIsAcceptedHasItsOptions) {
   const ListeningSocket listening({"127.0.0.1", 0}, std::chrono::seconds(8));
   const Fd near = start_connect(local_address(listening.fd()), {});
   const Fd far(accept4(listening.fd(), nullptr, nullptr, SOCK_NONBLOCK));
-  const auto option = [&](int level, int name) {
-    int value = -1;
-    socklen_t size = sizeof value;
-    getsockopt(far.get(), level, name, &value, &size);
-    return value;
-  };
-  EXPECT_EQ(option(IPPROTO_TCP, TCP_NODELAY), 1);
-  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
-  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 8);
-  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPINTVL), 2);
-  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPCNT), 4);
+  EXPECT_EQ(test::socket_option(far.get(), IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(test::socket_option(far.get(), SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(test::socket_option(far.get(), IPPROTO_TCP, TCP_KEEPIDLE), 8);
+  EXPECT_EQ(test::socket_option(far.get(), IPPROTO_TCP, TCP_KEEPINTVL), 2);
+  EXPECT_EQ(test::socket_option(far.get(), IPPROTO_TCP, TCP_KEEPCNT), 4);
 }
 
 TEST(StartConnect, ComesFromTheFirstSourceOfTheFamily) {

@@ -34,6 +34,13 @@ inline std::pair<Fd, Fd> tcp_pair() {
   return {std::move(near), std::move(far)};
 }
 
+inline int socket_option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  getsockopt(fd, level, name, &value, &size);
+  return value;
+}
+
 // Everything that can be read now.
 inline std::string read_all(int fd) {
   std::string all;

@@ -176,23 +176,12 @@ TEST_F(WorkerTest, APreauthGreetingIsALogin) {
 
 // The descriptor at the other end of `far`.
 int other_end_of(const Fd& far) {
-  const auto peer = [](int fd, auto ask) {
-    SocketAddress address;
-    address.size = sizeof address.storage;
-    return ask(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) == 0 ? ip_endpoint(address)
-                                                                                      : IpEndpoint{};
-  };
-  const IpEndpoint wanted = peer(far.get(), getpeername);
+  SocketAddress peer;
+  peer.size = sizeof peer.storage;
+  if (getpeername(far.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.size) != 0) return -1;
   for (int fd = 0; fd < 256; ++fd)
-    if (fd != far.get() && peer(fd, getsockname) == wanted) return fd;
+    if (local_endpoint(fd) == ip_endpoint(peer)) return fd;
   return -1;
-}
-
-int option(int fd, int level, int option) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  getsockopt(fd, level, option, &value, &size);
-  return value;
 }
 
 // A session that is over sooner has been spared the system calls.
@@ -203,11 +192,11 @@ TEST_F(WorkerTest, KeepaliveAsksTheServerOfASessionThatIsOldEnough) {
   const int ours = other_end_of(server_);
   ASSERT_NE(ours, -1);
   pass(119s);
-  EXPECT_EQ(option(ours, SOL_SOCKET, SO_KEEPALIVE), 0);
+  EXPECT_EQ(test::socket_option(ours, SOL_SOCKET, SO_KEEPALIVE), 0);
   pass(2s);
-  EXPECT_EQ(option(ours, SOL_SOCKET, SO_KEEPALIVE), 1);
-  EXPECT_EQ(option(ours, IPPROTO_TCP, TCP_KEEPIDLE), 120);
-  EXPECT_EQ(option(ours, IPPROTO_TCP, TCP_NODELAY), 1) << "from the start";
+  EXPECT_EQ(test::socket_option(ours, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(test::socket_option(ours, IPPROTO_TCP, TCP_KEEPIDLE), 120);
+  EXPECT_EQ(test::socket_option(ours, IPPROTO_TCP, TCP_NODELAY), 1) << "from the start";
 }
 
 // A server to which a connect never comes to an end: its queue is full.
