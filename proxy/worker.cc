@@ -48,15 +48,22 @@ class Worker::Acceptor final : public EventSource {
       if (!accept_one()) return;
   }
   void on_deadline() override { resume(); }
+  // What a session had is free now: whoever waits need not wait for the pause to end.
+  void on_session_ended() {
+    if (!paused_) return;
+    worker_.loop.disarm(*this);
+    resume();
+  }
   void stop() {
+    paused_ = false;
     worker_.loop.disarm(*this);
     worker_.loop.remove(fd_);
   }
 
  private:
   void resume() {
-    if (!worker_.loop.add(fd_, *this, 0, EPOLLIN | EPOLLEXCLUSIVE))
-      worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
+    paused_ = !worker_.loop.add(fd_, *this, 0, EPOLLIN | EPOLLEXCLUSIVE);
+    if (paused_) worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
   }
 
   // Connections wait in the kernel's queue meanwhile.
@@ -64,6 +71,7 @@ class Worker::Acceptor final : public EventSource {
     log_limited(LogClass::descriptors, "new connections have to wait: {}", why);
     worker_.loop.remove(fd_);
     worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
+    paused_ = true;
     return false;
   }
 
@@ -116,6 +124,7 @@ class Worker::Acceptor final : public EventSource {
   std::size_t listener_;
   int fd_;
   TimePoint last_turn_{};
+  bool paused_ = false;  // out of the epoll, until a session ends or the pause does
 };
 
 Worker::Worker(unsigned number, std::vector<ListenerContext> contexts, std::uint64_t tag_key,
@@ -192,6 +201,7 @@ void Worker::remove(Session& session) {
 void Worker::uncount() {
   load_.total.fetch_sub(1, std::memory_order_relaxed);
   load_.per_worker[number_].fetch_sub(1, std::memory_order_relaxed);
+  for (auto& acceptor : acceptors_) acceptor->on_session_ended();
   stop_when_drained();
 }
 

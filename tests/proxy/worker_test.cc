@@ -91,6 +91,9 @@ class WorkerTest : public testing::Test {
     load_.total = 1;
     load_.per_worker[0] = 1;
     worker().adopt(std::move(near), 0, {});
+    accept_at_server();
+  }
+  void accept_at_server() {
     turn_until([this] {
       server_ = Fd(accept4(listening_.fd(), nullptr, nullptr, SOCK_NONBLOCK));
       return static_cast<bool>(server_);
@@ -232,6 +235,23 @@ TEST_F(WorkerTest, AnEventOfAServerThatWasLeftIsNotTakenForTheNextOnes) {
   turn();
   EXPECT_EQ(told_.connected, 1);
   EXPECT_FALSE(told_.reason);
+}
+
+// The pause of the acceptor is for errors that nothing ends sooner.
+TEST_F(WorkerTest, WhoWaitsForDescriptorsIsAcceptedAsSoonAsASessionEnds) {
+  const ListeningSocket clients({"127.0.0.1", 0});
+  worker().prepare(snapshot_, {{clients.fd(), 0}});
+  load_.limit = 1;
+  Fd first = start_connect(local_address(clients.fd()), {});
+  const Fd second = start_connect(local_address(clients.fd()), {});
+  accept_at_server();
+  for (int i = 0; i < 3; ++i) turn();
+  EXPECT_EQ(told_.accepted, 1);
+  const auto start = std::chrono::steady_clock::now();
+  first.reset();
+  server_.reset();
+  turn_until([this] { return told_.accepted == 2; });
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 200ms) << "it waited for the pause to end";
 }
 
 // It may have logged in where nobody could see it.
