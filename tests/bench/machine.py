@@ -76,6 +76,7 @@ def describe(cpus: list[int]) -> dict[str, str]:
         "CPUs": f"{os.cpu_count()}, of which subject on {cpus[0]}, client on {cpus[1]}, server on {cpus[-1]}",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**20} MiB",
         "kernel": platform.release(),
+        "congestion control": Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip(),
         "system": first_match(r'^PRETTY_NAME="(.*)"$', Path("/etc/os-release").read_text()),
         "OpenSSL": " ".join(ssl.OPENSSL_VERSION.split()[:2]),  # the library, which may be another than the program's
         "compiler": output_of(["c++", "--version"]).splitlines()[0],
