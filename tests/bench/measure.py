@@ -64,14 +64,15 @@ class Bench:
     def __exit__(self, *_):
         shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def measure_row(self, contestants: list, row: tuple[str, str, int], seconds: float, rounds: int) -> Iterator[dict]:
-        """One row of the page: all who take part are started, then take turns, and what each said is compared in the
-        end. Who comes first changes from round to round, so that a drift of the machine favours nobody."""
+    def measure_row(self, contestants: list, row: tuple[str, str, int], seconds: float, rounds: range) -> Iterator[dict]:
+        """Some rounds of a row of the page: all who take part are started, then take turns, and what each said is
+        compared in the end. Who comes first changes from round to round, so that a drift of the machine favours
+        nobody."""
         setup, workload, connections = row
         with ExitStack() as stack:
             entrants = [self.enter(stack, subject, setup) for subject in contestants
                         if not subject.omits(setup, workload)]
-            for turn in range(rounds):
+            for turn in rounds:
                 for entrant in entrants[turn % len(entrants):] + entrants[:turn % len(entrants)]:
                     with naming(f"{entrant.subject.name}, {workload}, upstream {setup}"):
                         result = self.turn(entrant, workload, connections, seconds, turn < COUNTED_ROUNDS)

@@ -162,7 +162,7 @@ def introduction(document: dict) -> list[str]:
             f"Measured on {document['date']} by `{document['command']}` ({document['minutes']} minutes): "
             f"{document['rounds']} interleaved rounds (three times as many of commands, twice of handshakes, half as "
             "many again of bulk and lines, three quarters of mixed, a tenth of idle), each with a window of "
-            f"{document['seconds']:g} s or more, fresh processes per row, one worker each. Values are medians with (the "
+            f"{document['seconds']:g} s or more, fresh processes every five rounds, one worker each. Values are medians with (the "
             "interval of 95 %); less is better everywhere. CPU is user and system time of the whole subject, all "
             "processes and threads. Ratios are taken round by round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
             f"TLS: {first['version']}, {first['cipher']}, {first['group']}, one P-256 certificate for all; with TLS "
