@@ -49,7 +49,7 @@ def script(labels: list[str], found: dict[str, list[str]], heading: str) -> str:
         f'set border 1 lc rgb "{TEXT}"', f'set xtics 0.2 nomirror textcolor rgb "{TEXT}"',
         f'set ytics ({ticks}) scale 0 textcolor rgb "{TEXT}"',
         f'set xrange [0:{max(1.4, math.ceil(largest * 5) / 5)}]', f"set yrange [{len(labels) - 0.5}:-0.5]",
-        f'set key below horizontal samplen 1.5 maxcols 3 textcolor rgb "{TEXT}"',
+        f'set key below right horizontal samplen 1.5 maxcols 3 textcolor rgb "{TEXT}"',
         f'set arrow from 1,graph 0 to 1,graph 1 nohead lw 1.5 lc rgb "{TEXT}"',
         *(f'set arrow from graph 0,first {row + 0.5} to graph 1,first {row + 0.5} nohead lw 0.3 lc rgb "{TEXT}"'
           for row in range(len(labels) - 1)),
