@@ -55,7 +55,6 @@ class Worker::Acceptor final : public EventSource {
     resume();
   }
   void stop() {
-    paused_ = false;
     worker_.loop.disarm(*this);
     worker_.loop.remove(fd_);
   }
@@ -63,15 +62,16 @@ class Worker::Acceptor final : public EventSource {
  private:
   void resume() {
     paused_ = !worker_.loop.add(fd_, *this, 0, EPOLLIN | EPOLLEXCLUSIVE);
-    if (paused_) worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
+    if (paused_) look_later();
   }
+  void look_later() { worker_.loop.arm(*this, worker_.loop.now() + accept_pause); }
 
   // Connections wait in the kernel's queue meanwhile.
   bool pause(const char* why) {
     log_limited(LogClass::descriptors, "new connections have to wait: {}", why);
     worker_.loop.remove(fd_);
-    worker_.loop.arm(*this, worker_.loop.now() + accept_pause);
     paused_ = true;
+    look_later();
     return false;
   }
 
@@ -201,7 +201,8 @@ void Worker::remove(Session& session) {
 void Worker::uncount() {
   load_.total.fetch_sub(1, std::memory_order_relaxed);
   load_.per_worker[number_].fetch_sub(1, std::memory_order_relaxed);
-  for (auto& acceptor : acceptors_) acceptor->on_session_ended();
+  if (!draining_)
+    for (auto& acceptor : acceptors_) acceptor->on_session_ended();
   stop_when_drained();
 }
 
