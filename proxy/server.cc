@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::size_t spare_descriptors = 16;  // for scrapes, certificates, look-ups
 constexpr unsigned most_workers = 4;
-constexpr std::size_t trim_worthwhile = 100;  // sessions; fewer leave little behind
+constexpr std::size_t trim_worthwhile = 100;   // sessions; fewer leave little behind
+constexpr std::size_t cooled_worthwhile = 16;  // legs: half a MiB
+constexpr unsigned looks_between_trims = 3;    // who speaks again gets the memory from the system again, page by page
 
 std::size_t index_of(const std::vector<config::Upstream>& upstreams, const std::string& name) {
   const auto found = std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& u) { return u.name == name; });
@@ -164,13 +166,34 @@ void Server::start() {
   }
 }
 
-// The allocator keeps what a flood of handshakes has left in pieces; it is of no use to the sessions that stay.
+bool Server::many_fell_silent() noexcept {
+  if (looks_to_trim_ > 0) --looks_to_trim_;
+  if (looks_to_trim_ > 0 || load_.cooled.load(std::memory_order_relaxed) < cooled_worthwhile) return false;
+  load_.cooled.store(0, std::memory_order_relaxed);
+  looks_to_trim_ = looks_between_trims;
+  return true;
+}
+
+// What is given back now is counted at the next look.
+void Server::cool_workers() noexcept {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (load_.per_worker[i].load(std::memory_order_relaxed) == 0) continue;  // it need not wake
+    try {
+      workers_[i]->loop.post([&worker = *workers_[i]] { worker.cool(); });
+    } catch (const std::bad_alloc&) {  // its sessions stay warm until the next look
+    }
+  }
+}
+
+// The allocator keeps what a flood of handshakes, or a session that has fallen silent, has left in pieces; it is of no
+// use to the sessions that stay.
 void Server::watch_memory() {
   const std::size_t sessions = load_.total.load(std::memory_order_relaxed);
   peak_sessions_ = std::max(peak_sessions_, sessions);
   const bool many_ended = peak_sessions_ >= trim_worthwhile && sessions <= peak_sessions_ / 2;
-  if (many_ended) peak_sessions_ = sessions;
-  if (many_ended || limits_.memory.is_short()) malloc_trim(0);
+  if (many_fell_silent() || many_ended) peak_sessions_ = sessions;
+  if (many_fell_silent() || many_ended || limits_.memory.is_short()) malloc_trim(0);
+  cool_workers();
   if (const std::uint64_t resident = resident_memory(); resident != 0) limits_.memory.look(resident);
 }
 

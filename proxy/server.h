@@ -45,8 +45,8 @@ class Server {
   void set_addresses(std::size_t upstream, std::size_t server, std::vector<SocketAddress> addresses);
   void start();
   void rotate_ticket_keys() { tickets_.rotate(); }
-  // Looks whether new sessions still have room, and gives memory back to the system when that is short or many sessions
-  // have ended since the last call. Call about once a second.
+  // Looks whether new sessions still have room, and gives memory back to the system: when that is short, when many
+  // sessions have ended, when many have fallen silent. Call about once a second.
   void watch_memory();
   // What is in force; 0: no limit. After start().
   std::uint64_t session_limit() const noexcept;
@@ -65,6 +65,8 @@ class Server {
 
  private:
   void publish();
+  bool many_fell_silent() noexcept;
+  void cool_workers() noexcept;
 
   TicketKeys tickets_;
   Snapshot settings_;  // what the next snapshot is a copy of
@@ -79,6 +81,7 @@ class Server {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::size_t peak_sessions_ = 0;  // since memory was last given back
+  unsigned looks_to_trim_ = 0;     // of watch_memory(), until silence may be a reason again
   std::atomic<unsigned> running_{0};
   std::atomic<std::size_t> forced_{0};
   std::function<void()> on_drained_;

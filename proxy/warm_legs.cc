@@ -13,12 +13,26 @@ void WarmLegs::use(Leg& leg) noexcept {
   }
   const auto next = [](std::uint8_t hand) { return static_cast<std::uint8_t>((hand + 1U) % most); };
   while (legs_[hand_] != nullptr && std::exchange(used_[hand_], false)) hand_ = next(hand_);
-  if (legs_[hand_] != nullptr) {
-    legs_[hand_]->give_back_records();
-    legs_[hand_]->warm_ = none;
-  }
+  release(hand_);
   legs_[hand_] = &leg;
   leg.warm_ = std::exchange(hand_, next(hand_));
+}
+
+void WarmLegs::release(std::size_t place) noexcept {
+  Leg* const leg = std::exchange(legs_[place], nullptr);
+  if (leg == nullptr) return;
+  leg->give_back_records();
+  leg->warm_ = none;
+}
+
+std::size_t WarmLegs::cool() noexcept {
+  std::size_t cooled = 0;
+  for (std::size_t place = 0; place < most; ++place) {
+    if (legs_[place] == nullptr || std::exchange(used_[place], false)) continue;
+    release(place);
+    ++cooled;
+  }
+  return cooled;
 }
 
 void WarmLegs::forget(Leg& leg) noexcept {

@@ -1,5 +1,5 @@
-// Which TLS legs of a thread keep OpenSSL's record buffers: those used last. To allocate, cleanse and free them for
-// each command would cost more than to read it; the many that are idle have none.
+// Which TLS legs of a thread keep OpenSSL's record buffers: those used last, until they fall silent. To allocate,
+// cleanse and free them for each command would cost more than to read it; the many that are idle have none.
 #pragma once
 
 #include <array>
@@ -21,10 +21,14 @@ class WarmLegs {
   // `leg` is about to call OpenSSL; the one that was used least of late gives its buffers back.
   void use(Leg& leg) noexcept;
   void forget(Leg& leg) noexcept;
+  // Those that were not used since the last call give their buffers back; returns how many that were.
+  std::size_t cool() noexcept;
 
  private:
+  void release(std::size_t place) noexcept;
+
   std::array<Leg*, most> legs_{};
-  std::array<bool, most> used_{};  // since the hand came by
+  std::array<bool, most> used_{};  // since the hand, or cool(), came by
   std::uint8_t hand_ = 0;
 };
 

@@ -37,8 +37,9 @@ struct Load {
   explicit Load(unsigned workers) : per_worker(workers) {}
   std::vector<std::atomic<std::size_t>> per_worker;  // sessions, those on their way to a worker included
   std::atomic<std::size_t> total{0};
-  std::atomic<bool> draining{false};  // set before any worker is told
-  std::size_t limit = 0;              // sessions that the descriptors of this process suffice for
+  std::atomic<bool> draining{false};   // set before any worker is told
+  std::atomic<std::size_t> cooled{0};  // legs that have given OpenSSL's buffers back since the heap was trimmed
+  std::size_t limit = 0;               // sessions that the descriptors of this process suffice for
 };
 
 // A listening socket of a listener, which has one per address.
@@ -72,6 +73,8 @@ class Worker {
   void drain(std::chrono::milliseconds spread);
   // Closes what is left. Returns how many sessions that were.
   std::size_t force();
+  // Sessions that were silent since the last call give back what only one that speaks needs.
+  void cool() noexcept { load_.cooled.fetch_add(buffers.warm.cool(), std::memory_order_relaxed); }
   // `most` of them; session_describe.cc.
   OpenSessions open_sessions(std::size_t most) const;
 

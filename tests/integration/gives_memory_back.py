@@ -20,6 +20,7 @@ LONG = bool(os.environ.get("IMAPMETER_LONG"))
 HELD = int(os.environ.get("IMAPMETER_HELD", 9500 if LONG else 200))
 CHURNED = int(os.environ.get("IMAPMETER_CHURNED", 200_000 if LONG else 2000))
 WARM_UP = 64
+SILENT = 64  # as many legs as keep OpenSSL's buffers while they speak
 WATCHED = 20.0 if LONG else 1.0  # seconds of idling
 CPU_SHARE = 0.02
 HELD_BOUND = 40 * KIB  # octets per idle session: two legs of TLS
@@ -64,6 +65,16 @@ class GivesMemoryBack(unittest.TestCase):
         self.check_given_back(HELD)
         self.assertLess(share, CPU_SHARE * FACTOR)
         self.assertTrue(process.sanitized() or held < HELD_BOUND, f"{held} octets per idle session")
+
+    def test_C14_silent_sessions(self):
+        crowd = self.enterContext(Crowd(self.proxy))
+        crowd.open(SILENT)
+        spoken, began = self.rss(), time.monotonic()
+        wait_until(lambda: self.proxy.process.sanitized() or self.rss() < spoken - MIB, 20,
+                   f"{SILENT} sessions that have fallen silent give back 1 of {spoken / MIB:.1f} MiB")
+        print(f"figure: {SILENT} sessions: {spoken / MIB:.1f} MiB resident, {self.rss() / MIB:.1f} "
+              f"{time.monotonic() - began:.1f} s after the last word", flush=True)
+        crowd.close_all()
 
     def test_C15_short_sessions(self):
         crowd = self.enterContext(Crowd(self.proxy))
