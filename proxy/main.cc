@@ -32,6 +32,7 @@
 #include "proxy/replay.h"
 #include "proxy/server.h"
 #include "proxy/session_log.h"
+#include "proxy/tls_memory.h"
 #include "proxy/upstream.h"
 
 namespace imapmeter {
@@ -370,6 +371,7 @@ int run(int argc, char** argv) {
     return status;
   }
   harden_process();
+  proxy::keep_tls_memory();
   proxy::start_log(invocation.config.log_level);
   if (geteuid() == 0) proxy::log_warning("running as root: name a user to become (user, --user)");
   try {

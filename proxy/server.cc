@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "proxy/log.h"
+#include "proxy/tls_memory.h"
 
 namespace imapmeter::proxy {
 namespace {
@@ -176,10 +177,10 @@ bool Server::many_fell_silent() noexcept {
 
 // What is given back now is counted at the next look.
 void Server::cool_workers() noexcept {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    if (load_.per_worker[i].load(std::memory_order_relaxed) == 0) continue;  // it need not wake
+  give_tls_memory_back();  // of health checks
+  for (auto& worker : workers_) {
     try {
-      workers_[i]->loop.post([&worker = *workers_[i]] { worker.cool(); });
+      worker->loop.post([&worker = *worker] { worker.cool(); });
     } catch (const std::bad_alloc&) {  // its sessions stay warm until the next look
     }
   }

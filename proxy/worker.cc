@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "proxy/log.h"
+#include "proxy/tls_memory.h"
 
 namespace imapmeter::proxy {
 namespace {
@@ -204,6 +205,11 @@ void Worker::uncount() {
   if (!draining_)
     for (auto& acceptor : acceptors_) acceptor->on_session_ended();
   stop_when_drained();
+}
+
+void Worker::cool() noexcept {
+  load_.cooled.fetch_add(buffers.warm.cool(), std::memory_order_relaxed);
+  give_tls_memory_back();
 }
 
 void Worker::drain(std::chrono::milliseconds spread) {

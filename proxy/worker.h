@@ -73,8 +73,9 @@ class Worker {
   void drain(std::chrono::milliseconds spread);
   // Closes what is left. Returns how many sessions that were.
   std::size_t force();
-  // Sessions that were silent since the last call give back what only one that speaks needs.
-  void cool() noexcept { load_.cooled.fetch_add(buffers.warm.cool(), std::memory_order_relaxed); }
+  // Gives back what only sessions that speak need: OpenSSL's buffers of legs that were silent since the last call, and
+  // the blocks that this thread keeps for handshakes.
+  void cool() noexcept;
   // `most` of them; session_describe.cc.
   OpenSessions open_sessions(std::size_t most) const;
 
