@@ -16,11 +16,6 @@ namespace {
 constexpr std::size_t list_for(std::size_t octets) noexcept { return std::max<std::size_t>(octets + 7, 16) / 16; }
 constexpr std::size_t octets_of(std::size_t list) noexcept { return 16 * list + 8; }
 
-// malloc() is asked for whole blocks, so that malloc_usable_size() is what may be used of one.
-std::size_t whole(std::size_t octets) noexcept {
-  return octets > BlockCache::largest ? octets : octets_of(list_for(octets));
-}
-
 thread_local constinit BlockCache cache;
 
 }  // namespace
@@ -34,6 +29,12 @@ void* BlockCache::allocate(std::size_t octets) noexcept {
   lists_[list] = block->next;
   kept_ -= octets_of(list);
   return block;
+}
+
+void* BlockCache::reallocate(void* block, std::size_t octets) noexcept {
+  if (octets > 0) return std::realloc(block, octets);
+  release(block);
+  return nullptr;
 }
 
 void BlockCache::release(void* block) noexcept {
@@ -56,7 +57,7 @@ void keep_tls_memory() {
 #ifndef IMAPMETER_SANITIZED
   const int taken = CRYPTO_set_mem_functions(
       [](std::size_t octets, const char*, int) { return cache.allocate(octets); },
-      [](void* block, std::size_t octets, const char*, int) { return std::realloc(block, whole(octets)); },
+      [](void* block, std::size_t octets, const char*, int) { return cache.reallocate(block, octets); },
       [](void* block, const char*, int) { cache.release(block); });
   if (taken != 1) throw std::logic_error("OpenSSL was used before its memory was taken over");
 #endif

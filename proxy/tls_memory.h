@@ -15,7 +15,9 @@ class BlockCache {
   static constexpr std::size_t most_kept = std::size_t{512} << 10;
 
   void* allocate(std::size_t octets) noexcept;  // nullptr for none, and when out of memory
-  void release(void* block) noexcept;           // of allocate(), or nullptr
+  // As realloc(3), with a block of allocate() or nullptr; 0 octets give it back, and are nullptr.
+  void* reallocate(void* block, std::size_t octets) noexcept;
+  void release(void* block) noexcept;  // of allocate(), or nullptr
   void clear() noexcept;
   std::size_t kept() const noexcept { return kept_; }  // octets
 

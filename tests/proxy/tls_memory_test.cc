@@ -68,7 +68,24 @@ TEST_F(BlockCacheTest, KeepsNothingLarge) {
   EXPECT_EQ(cache_.kept(), kept);
 }
 
+TEST_F(BlockCacheTest, GrowsABlockWithWhatIsInIt) {
+  void* block = cache_.reallocate(nullptr, 5);
+  std::memcpy(block, "mail", 5);
+  for (std::size_t octets = 5; octets < BlockCache::largest + 500; octets += 7) {
+    block = cache_.reallocate(block, octets);
+    ASSERT_STREQ(static_cast<char*>(block), "mail");
+    static_cast<char*>(block)[octets - 1] = '\0';
+  }
+  block = cache_.reallocate(block, 40);
+  EXPECT_STREQ(static_cast<char*>(block), "mail");
+  EXPECT_EQ(cache_.reallocate(block, 0), nullptr);
+  EXPECT_EQ(cache_.kept(), 40U) << "it was given back";
+  EXPECT_EQ(cache_.allocate(40), block);
+  cache_.release(block);
+}
+
 TEST_F(BlockCacheTest, NothingIsNothing) {
+  EXPECT_EQ(cache_.reallocate(nullptr, 0), nullptr);
   EXPECT_EQ(cache_.allocate(0), nullptr);
   cache_.release(nullptr);
   EXPECT_EQ(cache_.kept(), 0U);
