@@ -11,7 +11,7 @@ from pathlib import Path
 
 import counters
 import machine
-from processes import BenchError, Process, output_of, tail
+from processes import BenchError, Process, on_cpu, output_of, tail
 from subjects.common import Running, Subject, Upstream
 
 # Workload -> connections. Of idle the command line says how many.
@@ -24,6 +24,9 @@ COUNTING_SECONDS = 0.3
 COUNTED_ROUNDS = 2
 # Sessions of a first client, so that the memory of a subject that has worked a little is the base line of idle.
 PRELUDE_SESSIONS = 32
+# Of client and server: where they share a CPU, whom the subject wakes waits until the other one has nothing to do.
+# Otherwise each of ten commands has one of them interrupted, and p99 is that of their time slices.
+LOAD_POLICY = os.SCHED_BATCH
 
 
 @dataclass
@@ -87,7 +90,7 @@ class Bench:
         scratch = self.scratch / subject.name
         scratch.mkdir(exist_ok=True)
         command = [str(self.tools.server), "--cert", str(self.certificates.cert), "--key", str(self.certificates.key)]
-        server = stack.enter_context(Process("bench_server", command, self.cpus[-1], scratch))
+        server = stack.enter_context(Process("bench_server", command, self.cpus[-1], scratch, policy=LOAD_POLICY))
         ports = dict(word.split("=") for word in server.read_line(10).split()[1:])
         upstream = Upstream(int(ports[setup]), setup == "tls", self.cpus[-1])
         running, configuration = stack.enter_context(
@@ -115,7 +118,7 @@ class Bench:
         if running.greeting:
             command += ["--greeting", running.greeting.removesuffix("\r\n")]
         try:
-            text = output_of(command, preexec_fn=lambda: os.sched_setaffinity(0, {self.cpus[1]}), timeout=180)
+            text = output_of(command, preexec_fn=on_cpu(self.cpus[1], LOAD_POLICY), timeout=180)
         except BenchError as error:
             running.process.must_live()
             server.must_live()

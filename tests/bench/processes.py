@@ -17,16 +17,25 @@ def tail(path: Path, lines: int = 5) -> str:
     return " | ".join(text) or "nothing on stderr"
 
 
+def on_cpu(cpu: int, policy: int):
+    """What a child does before it becomes another program: it stays on `cpu`, scheduled by `policy`."""
+    def place() -> None:
+        os.sched_setaffinity(0, {cpu})
+        os.sched_setscheduler(0, policy, os.sched_param(0))
+    return place
+
+
 class Process:
     """A long-running process, pinned to `cpu`. Its stderr goes to a file in `scratch`."""
 
-    def __init__(self, name: str, argv: list[str], cpu: int, scratch: Path, pass_fds: tuple[int, ...] = ()):
+    def __init__(self, name: str, argv: list[str], cpu: int, scratch: Path, pass_fds: tuple[int, ...] = (),
+                 policy: int = os.SCHED_OTHER):
         self.name = name
         self.stderr = scratch / f"{name}.stderr"
         self.unread = b""
         with self.stderr.open("wb") as errors:
             self.popen = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
-                                          pass_fds=pass_fds, preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+                                          pass_fds=pass_fds, preexec_fn=on_cpu(cpu, policy))
         self.pid = self.popen.pid
 
     def __enter__(self):

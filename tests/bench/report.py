@@ -160,8 +160,8 @@ def introduction(document: dict) -> list[str]:
     first = document["results"][0]["result"]["journal"]
     text = ["# Benchmarks", "",
             f"Measured on {document['date']} by `{document['command']}` ({document['minutes']} minutes): "
-            f"{document['rounds']} interleaved rounds (three times as many of commands, twice of handshakes, half as "
-            "many again of bulk and lines, three quarters of mixed, a tenth of idle), each with a window of "
+            f"{document['rounds']} interleaved rounds (twice as many of commands and handshakes, half as "
+            "many again of bulk, lines and mixed, a tenth of idle), each with a window of "
             f"{document['seconds']:g} s or more, fresh processes every five rounds, one worker each. Values are medians with (the "
             "interval of 95 %); less is better everywhere. CPU is user and system time of the whole subject, all "
             "processes and threads. Ratios are taken round by round. Absolute figures differ between machines, so only the ratios mean something elsewhere.", "",
