@@ -20,9 +20,6 @@ namespace {
 
 constexpr std::size_t spare_descriptors = 16;  // for scrapes, certificates, look-ups
 constexpr unsigned most_workers = 4;
-constexpr std::size_t trim_worthwhile = 100;   // sessions; fewer leave little behind
-constexpr std::size_t cooled_worthwhile = 16;  // legs: half a MiB
-constexpr unsigned looks_between_trims = 3;    // who speaks again gets the memory from the system again, page by page
 
 std::size_t index_of(const std::vector<config::Upstream>& upstreams, const std::string& name) {
   const auto found = std::find_if(upstreams.begin(), upstreams.end(), [&](const auto& u) { return u.name == name; });
@@ -167,14 +164,6 @@ void Server::start() {
   }
 }
 
-bool Server::many_fell_silent() noexcept {
-  if (looks_to_trim_ > 0) --looks_to_trim_;
-  if (looks_to_trim_ > 0 || load_.cooled.load(std::memory_order_relaxed) < cooled_worthwhile) return false;
-  load_.cooled.store(0, std::memory_order_relaxed);
-  looks_to_trim_ = looks_between_trims;
-  return true;
-}
-
 // What is given back now is counted at the next look.
 void Server::cool_workers() noexcept {
   give_tls_memory_back();  // of health checks
@@ -186,14 +175,10 @@ void Server::cool_workers() noexcept {
   }
 }
 
-// The allocator keeps what a flood of handshakes, or a session that has fallen silent, has left in pieces; it is of no
-// use to the sessions that stay.
 void Server::watch_memory() {
-  const std::size_t sessions = load_.total.load(std::memory_order_relaxed);
-  peak_sessions_ = std::max(peak_sessions_, sessions);
-  const bool many_ended = peak_sessions_ >= trim_worthwhile && sessions <= peak_sessions_ / 2;
-  if (many_fell_silent() || many_ended) peak_sessions_ = sessions;
-  if (many_fell_silent() || many_ended || limits_.memory.is_short()) malloc_trim(0);
+  const bool trim_is_due =
+      heap_trim_.is_due(load_.total.load(std::memory_order_relaxed), load_.cooled.load(std::memory_order_relaxed));
+  if (trim_is_due || limits_.memory.is_short()) malloc_trim(0);
   cool_workers();
   if (const std::uint64_t resident = resident_memory(); resident != 0) limits_.memory.look(resident);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "proxy/heap_trim.h"
 #include "proxy/listening_socket.h"
 #include "proxy/snapshot.h"
 #include "proxy/worker.h"
@@ -65,7 +66,6 @@ class Server {
 
  private:
   void publish();
-  bool many_fell_silent() noexcept;
   void cool_workers() noexcept;
 
   TicketKeys tickets_;
@@ -80,8 +80,7 @@ class Server {
   Load load_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
-  std::size_t peak_sessions_ = 0;  // since memory was last given back
-  unsigned looks_to_trim_ = 0;     // of watch_memory(), until silence may be a reason again
+  HeapTrim heap_trim_;
   std::atomic<unsigned> running_{0};
   std::atomic<std::size_t> forced_{0};
   std::function<void()> on_drained_;

@@ -38,7 +38,7 @@ struct Load {
   std::vector<std::atomic<std::size_t>> per_worker;  // sessions, those on their way to a worker included
   std::atomic<std::size_t> total{0};
   std::atomic<bool> draining{false};   // set before any worker is told
-  std::atomic<std::size_t> cooled{0};  // legs that have given OpenSSL's buffers back since the heap was trimmed
+  std::atomic<std::size_t> cooled{0};  // legs that have given OpenSSL's buffers back
   std::size_t limit = 0;               // sessions that the descriptors of this process suffice for
 };
 
