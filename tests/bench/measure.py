@@ -24,8 +24,7 @@ COUNTING_SECONDS = 0.3
 COUNTED_ROUNDS = 2
 # Sessions of a first client, so that the memory of a subject that has worked a little is the base line of idle.
 PRELUDE_SESSIONS = 32
-# Of client and server: where they share a CPU, whom the subject wakes waits until the other one has nothing to do.
-# Otherwise each of ten commands has one of them interrupted, and p99 is that of their time slices.
+# Of client and server: where they share a CPU, whom the subject wakes does not interrupt the other one (README.md).
 LOAD_POLICY = os.SCHED_BATCH
 
 
